@@ -1,0 +1,151 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// A target for a room of the house: an import that points up does not compile, because the manifest does not list it.
+
+/// Every target of ours: Swift 6, and a warning is an error.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// Targets whose loops decide the speed of a node or of a test: optimised in debug builds too.
+let strictAndHot: [SwiftSetting] = strict + [.unsafeFlags(["-O"], .when(configuration: .debug))]
+
+let strictC: [CSetting] = [
+    .unsafeFlags(["-std=c11", "-Wall", "-Wextra", "-Werror", "-O3", "-ffp-contract=off", "-fno-math-errno"])
+]
+
+/// A plugin exports one symbol and is never unloaded.
+let pluginLinker: [LinkerSetting] = [
+    .unsafeFlags([
+        "-Xlinker", "--version-script=\(Context.packageDirectory)/Plugins/plugin.map",
+        "-Xlinker", "-z", "-Xlinker", "nodelete",
+    ])
+]
+
+/// A plugin in Swift sees the ABI and its Swift face, and nothing of the node.
+func plugin(_ target: String, _ folder: String, uses: [Target.Dependency] = []) -> Target {
+    .target(
+        name: target, dependencies: ["CVinculum", "PluginKit"] + uses, path: "Plugins/\(folder)",
+        exclude: ["README.md", "plugin.toml"], sources: ["Sources"], swiftSettings: strictAndHot,
+        linkerSettings: pluginLinker)
+}
+
+func pluginProduct(_ folder: String, _ target: String) -> Product {
+    .library(name: folder, type: .dynamic, targets: [target])
+}
+
+/// A module of the ledger; the list of dependencies is the order in which modules may use one another.
+func module(_ name: String, uses modules: [String] = []) -> Target {
+    .target(
+        name: name, dependencies: ["Ledger", "Primitives"] + modules.map { .init(stringLiteral: $0) },
+        path: "Sources/Modules/\(name)", swiftSettings: strictAndHot)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(
+        name: "\(name)Tests", dependencies: dependencies + ["TestSupport"], path: "Tests/\(name)", swiftSettings: strict)
+}
+
+let package = Package(
+    name: "vinculum",
+    products: [
+        .executable(name: "vinculum", targets: ["vinculum"]),
+        .executable(name: "vinculum-trainer", targets: ["vinculum-trainer"]),
+        pluginProduct("consensus-solo", "ConsensusSolo"),
+        pluginProduct("privacy-dp", "PrivacyDP"),
+        pluginProduct("verify-spotcheck", "VerifySpotcheck"),
+        pluginProduct("runtime-process", "RuntimeProcess"),
+    ],
+    dependencies: [
+        // The command line: parsing, help, completions and man pages of the standard that Swift users know.
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        // TOML for people (configuration, policies, jobs, manifests): toml++ behind a Swift face.
+        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+        // The HTTP server on swift-nio; no traits, so that it brings neither configuration nor full Foundation.
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+    ],
+    targets: [
+        // Interfaces and C libraries.
+        .systemLibrary(name: "CVinculum", path: "Sources/CVinculum"),
+        // Ed25519, BLAKE2b, ChaCha20 and a random source, from Debian: the fastest verification that was measured.
+        .systemLibrary(
+            name: "CSodium", path: "Sources/CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
+        // The ledger's file format, through its C API.
+        .systemLibrary(
+            name: "CSQLite", path: "Sources/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        // The HTTP client of sites and of the command line, over TCP and Unix sockets.
+        .systemLibrary(
+            name: "CCurl", path: "Sources/CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .target(name: "CKernels", path: "Sources/CKernels", cSettings: strictC),
+
+        // The ledger, from the bottom up.
+        .target(name: "Primitives", dependencies: ["CSodium"], path: "Sources/Primitives", swiftSettings: strictAndHot),
+        .target(
+            name: "Storage", dependencies: ["Primitives", "CSQLite"], path: "Sources/Storage",
+            swiftSettings: strictAndHot),
+        .target(
+            name: "Ledger", dependencies: ["Primitives", "Storage"], path: "Sources/Ledger",
+            swiftSettings: strictAndHot),
+        module("Tokens"),
+        module("Reputation", uses: ["Tokens"]),
+        module("Privacy", uses: ["Tokens"]),
+        module("Federation", uses: ["Tokens", "Reputation", "Privacy"]),
+        module("Market", uses: ["Tokens", "Reputation"]),
+
+        // Training, plugins, tasks.
+        .target(
+            name: "Training", dependencies: ["CKernels", "Primitives"], path: "Sources/Training",
+            swiftSettings: strictAndHot),
+        .target(name: "PluginKit", dependencies: ["CVinculum"], path: "Sources/PluginKit", swiftSettings: strictAndHot),
+        .target(
+            name: "PluginHost",
+            dependencies: ["CVinculum", "Primitives", .product(name: "TOMLKit", package: "TOMLKit")],
+            path: "Sources/PluginHost", swiftSettings: strictAndHot),
+        .target(
+            name: "TaskRunner", dependencies: ["PluginHost", "Primitives"], path: "Sources/TaskRunner",
+            swiftSettings: strict),
+
+        // The node and its faces.
+        .target(
+            name: "Node",
+            dependencies: [
+                "Ledger", "Tokens", "Reputation", "Privacy", "Federation", "Market", "PluginHost", "TaskRunner",
+                "Training", .product(name: "TOMLKit", package: "TOMLKit"),
+            ], path: "Sources/Node", swiftSettings: strict),
+        .target(
+            name: "NodeAPI",
+            dependencies: ["Node", "CCurl", .product(name: "Hummingbird", package: "hummingbird")],
+            path: "Sources/NodeAPI", swiftSettings: strict),
+        .executableTarget(
+            name: "vinculum",
+            dependencies: ["NodeAPI", "Node", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            path: "Sources/vinculum", swiftSettings: strict),
+        .executableTarget(
+            name: "vinculum-trainer", dependencies: ["Training"], path: "Sources/Trainer", swiftSettings: strictAndHot),
+
+        // Plugins.
+        plugin("ConsensusSolo", "consensus-solo"),
+        plugin("PrivacyDP", "privacy-dp", uses: ["CSodium"]),
+        plugin("VerifySpotcheck", "verify-spotcheck"),
+        plugin("RuntimeProcess", "runtime-process"),
+
+        // Tests.
+        .target(name: "TestSupport", path: "Tests/Support", swiftSettings: strict),
+        tests("Primitives", ["Primitives"]),
+        tests("Storage", ["Storage"]),
+        tests("Ledger", ["Ledger", "Tokens"]),
+        tests("Modules", ["Ledger", "Tokens", "Reputation", "Privacy", "Federation", "Market"]),
+        tests("Training", ["Training"]),
+        tests("PluginHost", ["PluginHost", "PluginKit"]),
+        tests("Plugins", ["PluginHost", "PrivacyDP"]),
+        tests("Node", ["Node"]),
+        tests("NodeAPI", ["NodeAPI", "Node"]),
+        tests("CommandLine", ["NodeAPI"]),
+        tests("Tidy", []),
+        tests("Acceptance", ["NodeAPI", "Node"]),
+    ]
+)

@@ -1,0 +1,1 @@
+// Transactions, blocks, state, execution, mempool, and the synchronous kernel.

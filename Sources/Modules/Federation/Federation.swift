@@ -1,0 +1,1 @@
+// The Federation module of the ledger.

@@ -1,0 +1,1 @@
+// The Market module of the ledger.

@@ -1,0 +1,1 @@
+// The Privacy module of the ledger.

@@ -1,0 +1,1 @@
+// The Reputation module of the ledger.

@@ -1,0 +1,1 @@
+// Finds, verifies, loads, isolates and checks plugins; the only room that touches dlopen.

@@ -1,0 +1,1 @@
+// Swift protocols over CVinculum for plugin authors; nothing of the node.

@@ -1,0 +1,1 @@
+// Hands tasks to runtime plugins; knows files and limits, not jobs.

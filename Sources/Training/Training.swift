@@ -1,0 +1,1 @@
+// Tensors, safetensors, trainers, aggregation; no ledger and no network.
