@@ -1,0 +1,158 @@
+import CVinculum
+
+/// A vote as `draft/consensus-effects.h` has it.
+public struct ConsensusVote: Hashable, Sendable {
+    public enum Step: UInt32, Sendable {
+        case prepare = 1
+        case commit = 2
+    }
+
+    public var chain: Bytes32
+    public var height: UInt64
+    public var round: UInt32
+    public var step: Step
+    public var headerID: Bytes32
+
+    public init(chain: Bytes32, height: UInt64, round: UInt32, step: Step, headerID: Bytes32) {
+        self.chain = chain
+        self.height = height
+        self.round = round
+        self.step = step
+        self.headerID = headerID
+    }
+
+    init(_ vote: vin_vote) throws(PluginFailure) {
+        guard let step = Step(rawValue: vote.step) else {
+            throw PluginFailure(.invalid, "a vote has the step \(vote.step)")
+        }
+        self.init(
+            chain: Bytes32(vote.chain), height: vote.height, round: vote.round, step: step,
+            headerID: Bytes32(vote.header_id))
+    }
+
+    var record: vin_vote {
+        vin_vote(
+            height: height, round: round, step: step.rawValue, chain: chain.digest, header_id: headerID.digest)
+    }
+}
+
+/// A validator and its voting power.
+public struct ConsensusValidator: Hashable, Sendable {
+    public let key: Bytes32
+    public let power: UInt64
+}
+
+/// An event and when it happened: `draft/consensus-events.h`.
+public struct ConsensusEvent: Sendable {
+    /// Milliseconds since 1970-01-01 UTC; never goes back.
+    public let timeMilliseconds: Int64
+    public let body: Body
+
+    public enum Body: Sendable {
+        case start(Start)
+        case time
+        case timer(id: UInt64)
+        case transactions(count: UInt64, bytes: UInt64)
+        /// `headerID` is nil when there was nothing to put into a block.
+        case proposalBuilt(height: UInt64, round: UInt32, headerID: Bytes32?, transactions: UInt64)
+        /// `code` is the ledger's result code when not valid.
+        case validated(height: UInt64, round: UInt32, headerID: Bytes32, valid: Bool, code: Int32)
+        /// `attachment` is the id of a block that came along.
+        case message(sender: Bytes32, attachment: Bytes32?, payload: [UInt8])
+        /// `signature` is nil when the host refused to sign.
+        case voteSigned(ConsensusVote, signature: Bytes64?)
+        case blockCommitted(Committed)
+        case parameters(height: UInt64, Settings)
+    }
+
+    public struct Start: Sendable {
+        public let height: UInt64
+        public let chain: Bytes32
+        public let headerID: Bytes32
+        public let seed: Bytes32
+        /// Nil if this node does not vote.
+        public let ownKey: Bytes32?
+        public let parameters: Settings
+        public let validators: [ConsensusValidator]
+    }
+
+    public struct Committed: Sendable {
+        public let height: UInt64
+        public let headerID: Bytes32
+        public let blockTimeMilliseconds: Int64
+        public let byCertificate: Bool
+        public let transactionsWaiting: UInt64
+        /// The next height's set if it changed.
+        public let validators: [ConsensusValidator]?
+    }
+
+    /// Reads one record.
+    public init(_ bytes: UnsafeRawBufferPointer) throws(PluginFailure) {
+        var reader = RecordReader(bytes)
+        guard let record = try reader.next() else { throw PluginFailure(.invalid, "an event has no bytes") }
+        timeMilliseconds = try record.load(as: vin_event.self).time_ms
+        body = try Self.body(of: record)
+        guard try reader.next() == nil else { throw PluginFailure(.invalid, "more than one event was given") }
+    }
+
+    private static func body(of record: RecordView) throws(PluginFailure) -> Body {
+        switch Int(record.kind) {
+        case VIN_EVENT_START: return .start(try start(record))
+        case VIN_EVENT_TIME: return .time
+        case VIN_EVENT_TIMER: return .timer(id: try record.load(as: vin_event_timer.self).timer_id)
+        case VIN_EVENT_TRANSACTIONS:
+            let event = try record.load(as: vin_event_transactions.self)
+            return .transactions(count: event.count, bytes: event.size_bytes)
+        case VIN_EVENT_PROPOSAL_BUILT:
+            let event = try record.load(as: vin_event_proposal_built.self)
+            let id = Bytes32(event.header_id)
+            return .proposalBuilt(
+                height: event.height, round: event.round, headerID: id.isZero ? nil : id,
+                transactions: event.transactions)
+        case VIN_EVENT_VALIDATED:
+            let event = try record.load(as: vin_event_validated.self)
+            return .validated(
+                height: event.height, round: event.round, headerID: Bytes32(event.header_id), valid: event.valid == 1,
+                code: event.code)
+        case VIN_EVENT_MESSAGE:
+            let event = try record.load(as: vin_event_message.self)
+            let attachment = Bytes32(event.attachment)
+            return .message(
+                sender: Bytes32(event.sender), attachment: attachment.isZero ? nil : attachment,
+                payload: Array(try record.slice(event.payload)))
+        case VIN_EVENT_VOTE_SIGNED:
+            let event = try record.load(as: vin_event_vote_signed.self)
+            return .voteSigned(
+                try ConsensusVote(event.vote), signature: event.status == 0 ? Bytes64(event.signature) : nil)
+        case VIN_EVENT_BLOCK_COMMITTED:
+            let event = try record.load(as: vin_event_block_committed.self)
+            return .blockCommitted(
+                Committed(
+                    height: event.height, headerID: Bytes32(event.header_id),
+                    blockTimeMilliseconds: event.block_time_ms, byCertificate: event.flags & 1 != 0,
+                    transactionsWaiting: event.transactions_waiting,
+                    validators: event.validators.size == 0 ? nil : try validators(record, event.validators)))
+        case VIN_EVENT_PARAMETERS:
+            let event = try record.load(as: vin_event_parameters.self)
+            return .parameters(height: event.height, try Settings(try record.slice(event.parameters)))
+        default:
+            throw PluginFailure(.unsupported, "there is no event of kind \(record.kind)")
+        }
+    }
+
+    private static func start(_ record: RecordView) throws(PluginFailure) -> Start {
+        let event = try record.load(as: vin_event_start.self)
+        let key = Bytes32(event.own_key)
+        return Start(
+            height: event.height, chain: Bytes32(event.chain), headerID: Bytes32(event.header_id),
+            seed: Bytes32(event.seed), ownKey: key.isZero ? nil : key,
+            parameters: try Settings(try record.slice(event.parameters)),
+            validators: try validators(record, event.validators))
+    }
+
+    private static func validators(
+        _ record: RecordView, _ span: vin_span
+    ) throws(PluginFailure) -> [ConsensusValidator] {
+        try record.array(span, of: vin_validator.self).map { ConsensusValidator(key: Bytes32($0.key), power: $0.power) }
+    }
+}

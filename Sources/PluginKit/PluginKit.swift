@@ -1,1 +1,0 @@
-// Swift protocols over CVinculum for plugin authors; nothing of the node.
