@@ -3,7 +3,7 @@
 /// Words keep the bytes' order in memory, so the raw bytes of the value are the bytes it stands for; comparison swaps them,
 /// so that it is the lexicographic order of the bytes on every machine.
 @usableFromInline
-struct Bytes32: Hashable, Comparable, Sendable {
+struct Bytes32: Hashable, Comparable, Sendable, BitwiseCopyable {
     @usableFromInline var words: (UInt64, UInt64, UInt64, UInt64)
 
     @inlinable

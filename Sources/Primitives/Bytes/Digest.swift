@@ -1,7 +1,7 @@
 import CSodium
 
 /// A digest of 32 bytes, held inline; BLAKE2b-256 (RFC 7693) unless said otherwise. Ordered as its bytes are.
-public struct Digest: Hashable, Comparable, Sendable, CustomStringConvertible {
+public struct Digest: Hashable, Comparable, Sendable, BitwiseCopyable, CustomStringConvertible {
     @usableFromInline var storage: Bytes32
 
     @inlinable
