@@ -55,6 +55,7 @@ let package = Package(
     products: [
         .executable(name: "vinculum", targets: ["vinculum"]),
         .executable(name: "vinculum-trainer", targets: ["vinculum-trainer"]),
+        .executable(name: "vinculum-bench", targets: ["vinculum-bench"]),
         pluginProduct("consensus-solo", "ConsensusSolo"),
         pluginProduct("privacy-dp", "PrivacyDP"),
         pluginProduct("verify-spotcheck", "VerifySpotcheck"),
@@ -126,6 +127,11 @@ let package = Package(
             path: "Sources/vinculum", swiftSettings: strict),
         .executableTarget(
             name: "vinculum-trainer", dependencies: ["Training"], path: "Sources/Trainer", swiftSettings: strictAndHot),
+
+        // Ratios of the ledger's speed to the limits of the machine.
+        .executableTarget(
+            name: "vinculum-bench", dependencies: ["Ledger", "Tokens", "Storage", "Primitives"],
+            path: "Sources/Benchmarks", swiftSettings: strictAndHot),
 
         // Plugins.
         plugin("ConsensusSolo", "consensus-solo"),

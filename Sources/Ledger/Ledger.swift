@@ -1,1 +1,0 @@
-// Transactions, blocks, state, execution, mempool, and the synchronous kernel.

@@ -1,1 +1,0 @@
-// The Tokens module of the ledger.
