@@ -114,16 +114,19 @@ let package = Package(
         .target(
             name: "Node",
             dependencies: [
-                "Ledger", "Tokens", "Reputation", "Privacy", "Federation", "Market", "PluginHost", "TaskRunner",
-                "Training", .product(name: "TOMLKit", package: "TOMLKit"),
+                "Primitives", "Ledger", "Tokens", "Reputation", "Privacy", "Federation", "Market", "PluginHost",
+                "TaskRunner", "Training", .product(name: "TOMLKit", package: "TOMLKit"),
             ], path: "Sources/Node", swiftSettings: strict),
         .target(
             name: "NodeAPI",
-            dependencies: ["Node", "CCurl", .product(name: "Hummingbird", package: "hummingbird")],
+            dependencies: ["Node", "Primitives", "CCurl", .product(name: "Hummingbird", package: "hummingbird")],
             path: "Sources/NodeAPI", swiftSettings: strict),
         .executableTarget(
             name: "vinculum",
-            dependencies: ["NodeAPI", "Node", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: [
+                "NodeAPI", "Node", "PluginHost", "Ledger", "Primitives",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
             path: "Sources/vinculum", swiftSettings: strict),
         .executableTarget(
             name: "vinculum-trainer", dependencies: ["Training"], path: "Sources/Trainer", swiftSettings: strictAndHot),
@@ -149,8 +152,8 @@ let package = Package(
         tests("PluginHost", ["PluginHost", "PluginKit"]),
         tests("Plugins", ["PluginHost", "PrivacyDP"]),
         tests("Node", ["Node"]),
-        tests("NodeAPI", ["NodeAPI", "Node"]),
-        tests("CommandLine", ["NodeAPI"]),
+        tests("NodeAPI", ["NodeAPI", "Node", "Primitives"]),
+        tests("CommandLine", ["NodeAPI", "Node", "Primitives"]),
         tests("Tidy", []),
         tests("Acceptance", ["NodeAPI", "Node"]),
     ]
