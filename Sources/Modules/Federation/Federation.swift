@@ -1,1 +1,0 @@
-// The Federation module of the ledger.

@@ -1,1 +1,0 @@
-// The Market module of the ledger.

@@ -1,0 +1,66 @@
+import Ledger
+import Primitives
+
+/// Where the Market module keeps its records, all below `m/market/`.
+public enum MarketPaths {
+    public static let module = "market"
+
+    /// `o/` offer: `OfferRecord`. The identifier is that of the transaction that made it.
+    public static func offer(_ offer: Digest) -> RecordPath { RecordPath(module, "o", [offer.bytes]) }
+    static var offers: RecordPath { RecordPath(module, "o") }
+    /// `j/` task: `TaskRecord`.
+    public static func task(_ task: Digest) -> RecordPath { RecordPath(module, "j", [task.bytes]) }
+    /// `t/` task: `TaskTerms`.
+    public static func terms(_ task: Digest) -> RecordPath { RecordPath(module, "t", [task.bytes]) }
+    /// `q/` task: waits for the beacon of a block after this height, to be matched or to have its audit drawn.
+    static func waiting(_ task: Digest) -> RecordPath { RecordPath(module, "q", [task.bytes]) }
+    static var waitingTasks: RecordPath { RecordPath(module, "q") }
+    /// `h/`: the height at which offers last changed.
+    static var offersChanged: RecordPath { RecordPath(module, "h") }
+}
+
+/// Kinds of events of the Market module. Payloads are CBOR arrays that start with the task or the offer.
+public enum MarketEvent: String, CaseIterable, Sendable {
+    /// [offer]; provider
+    case offerMade = "market.offer_made"
+    /// [offer]; provider
+    case offerWithdrawn = "market.offer_withdrawn"
+    /// [task, escrow]; requester
+    case taskSubmitted = "market.task_submitted"
+    /// [task, [[reason, offers]…]]; requester
+    case taskUnmatched = "market.task_unmatched"
+    /// [task, replica, offer, price, deadline (ms)]; provider, requester
+    case replicaAssigned = "market.replica_assigned"
+    /// [task, replica, commitment]; provider
+    case resultCommitted = "market.result_committed"
+    /// [task, replica]; provider: silent until the deadline
+    case replicaLost = "market.replica_lost"
+    /// [task, deadline (ms)]; providers: reveals are open
+    case revealsOpened = "market.reveals_opened"
+    /// [task, replica, result]; provider, requester
+    case resultRevealed = "market.result_revealed"
+    /// [task, deadline (ms)]; requester, auditors: the answer or verdicts are wanted
+    case judgementWanted = "market.judgement_wanted"
+    /// [task]; auditor
+    case verdictGiven = "market.verdict_given"
+    /// [task, amount]; account
+    case partyPaid = "market.party_paid"
+    /// [task, [outcome…], refund]; requester, providers
+    case taskDone = "market.task_done"
+    /// [task, refund]; requester
+    case taskCancelled = "market.task_cancelled"
+
+    func emit(
+        _ id: Digest, _ accounts: [AccountID], _ context: inout ModuleContext, items count: Int = 0,
+        _ items: (inout CBOREncoder) -> Void = { _ in }
+    ) throws(Refusal) {
+        var encoder = CBOREncoder()
+        encoder.array(count: 1 + count)
+        encoder.digest(id)
+        items(&encoder)
+        var once: [AccountID] = []
+        for account in accounts where !once.contains(account) { once.append(account) }
+        try context.emit(
+            Event(module: MarketPaths.module, kind: rawValue, accounts: once, payload: encoder.finish()))
+    }
+}

@@ -1,1 +1,0 @@
-// The Privacy module of the ledger.

@@ -1,0 +1,42 @@
+import Ledger
+import Primitives
+
+/// Where the Privacy module keeps its records, all below `m/privacy/`.
+public enum PrivacyPaths {
+    public static let module = "privacy"
+
+    /// `d/` dataset: `DatasetRecord`.
+    public static func dataset(_ dataset: Digest) -> RecordPath { RecordPath(module, "d", [dataset.bytes]) }
+
+    /// `r/` dataset job: `ReservationRecord`.
+    public static func reservation(dataset: Digest, job: Digest) -> RecordPath {
+        RecordPath(module, "r", [dataset.bytes, job.bytes])
+    }
+
+    /// `s/` dataset job round (4 bytes, most significant first) commitment: `SpendRecord`.
+    public static func spend(dataset: Digest, job: Digest, round: UInt32, commitment: Digest) -> RecordPath {
+        RecordPath(module, "s", [dataset.bytes, job.bytes, bigEndianBytes(round), commitment.bytes])
+    }
+
+    static func spends(dataset: Digest, job: Digest, round: UInt32) -> RecordPath {
+        RecordPath(module, "s", [dataset.bytes, job.bytes, bigEndianBytes(round)])
+    }
+}
+
+func bigEndianBytes(_ value: UInt32) -> [UInt8] {
+    [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: value >> $0) }
+}
+
+/// Kinds of events of the Privacy module; the payload is a CBOR array, given with each.
+public enum PrivacyEvent {
+    /// [dataset, parent or null]
+    public static let datasetRegistered = "privacy.dataset_registered"
+    /// [dataset]
+    public static let datasetRetired = "privacy.dataset_retired"
+    /// [dataset, job, rounds]
+    public static let budgetReserved = "privacy.budget_reserved"
+    /// [dataset, job, round, commitment]
+    public static let budgetSpent = "privacy.budget_spent"
+    /// [dataset, job, rounds given back]
+    public static let budgetReleased = "privacy.budget_released"
+}

@@ -1,1 +1,0 @@
-// The Reputation module of the ledger.
