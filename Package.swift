@@ -27,10 +27,12 @@ let pluginLinker: [LinkerSetting] = [
 ]
 
 /// A plugin in Swift sees the ABI and its Swift face, and nothing of the node.
-func plugin(_ target: String, _ folder: String, uses: [Target.Dependency] = []) -> Target {
+func plugin(
+    _ target: String, _ folder: String, uses: [Target.Dependency] = [], elsewhere: [String] = []
+) -> Target {
     .target(
         name: target, dependencies: ["CVinculum", "PluginKit"] + uses, path: "Plugins/\(folder)",
-        exclude: ["README.md", "plugin.toml"], sources: ["Sources"], swiftSettings: strictAndHot,
+        exclude: ["README.md", "plugin.toml"] + elsewhere, sources: ["Sources"], swiftSettings: strictAndHot,
         linkerSettings: pluginLinker)
 }
 
@@ -47,7 +49,8 @@ func module(_ name: String, uses modules: [String] = []) -> Target {
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .testTarget(
-        name: "\(name)Tests", dependencies: dependencies + ["TestSupport"], path: "Tests/\(name)", swiftSettings: strict)
+        name: "\(name)Tests", dependencies: dependencies + ["TestSupport"], path: "Tests/\(name)", swiftSettings: strict
+    )
 }
 
 let package = Package(
@@ -140,7 +143,9 @@ let package = Package(
         plugin("ConsensusSolo", "consensus-solo"),
         plugin("PrivacyDP", "privacy-dp", uses: ["CSodium"]),
         plugin("VerifySpotcheck", "verify-spotcheck"),
-        plugin("RuntimeProcess", "runtime-process"),
+        // Runs between fork and exec, where Swift may not: the process that watches over a sandbox.
+        .target(name: "CSandbox", path: "Plugins/runtime-process/CSandbox", cSettings: strictC),
+        plugin("RuntimeProcess", "runtime-process", uses: ["CSodium", "CSandbox"], elsewhere: ["CSandbox"]),
 
         // Tests.
         .target(name: "TestSupport", path: "Tests/Support", swiftSettings: strict),

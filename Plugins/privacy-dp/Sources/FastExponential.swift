@@ -15,7 +15,7 @@ struct FastExponential {
     /// Widens the margin to everything, so that a test can force each draw onto the slow path.
     private let alwaysSlow: Bool
     /// 2^63 · 2^(-j/16), rounded down.
-    private let roots: InlineArray<16, UInt64> = [
+    private let roots: [UInt64] = [
         0x8000_0000_0000_0000, 0x7a92_be8a_9243_6616, 0x7560_6373_ee92_1c97, 0x7066_6f76_154a_7088,
         0x6ba2_7e65_6b4e_b57a, 0x6712_460a_8fc2_4071, 0x62b3_9508_aa83_6d6e, 0x5e84_51cf_ac06_1b5f,
         0x5a82_7999_fcef_3242, 0x56ac_1f75_2150_a563, 0x52ff_6b54_d8a8_9c75, 0x4f7a_9930_48d0_88d6,

@@ -2,15 +2,14 @@
 struct GeometricTrial {
     private static let thresholdCount = 40
     /// Lower bounds of 2^64 · exp(-1 - index), each low by at most 3.
-    private var thresholds = InlineArray<40, UInt64>(repeating: 0)
+    private let thresholds: [UInt64]
     private let alwaysSlow: Bool
 
     init(alwaysSlow: Bool = false) {
         self.alwaysSlow = alwaysSlow
-        for index in 0..<Self.thresholdCount {
-            let bounds = ExactExponential.enclosure(
-                numerator: NaturalNumber(UInt64(index + 1)), denominator: .one, bits: 64)
-            thresholds[index] = bounds.lower.word ?? 0
+        thresholds = (1...UInt64(Self.thresholdCount)).map { exponent in
+            let bounds = ExactExponential.enclosure(numerator: NaturalNumber(exponent), denominator: .one, bits: 64)
+            return bounds.lower.word ?? 0
         }
     }
 

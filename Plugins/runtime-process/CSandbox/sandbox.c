@@ -1,0 +1,174 @@
+#define _GNU_SOURCE
+#include "supervisor.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Directories nest no deeper than this in an output that is taken. */
+#define DEPTH_MAX 32
+
+/* Gives the child exactly the descriptors of the header: nothing else of the plugin's process reaches it. */
+static void arrange_descriptors(int control, int program) {
+    int nothing = open("/dev/null", O_RDONLY);
+    /* Out of the way first, so that no dup2 overwrites one that is still needed. */
+    control = fcntl(control, F_DUPFD, 16);
+    program = fcntl(program, F_DUPFD, 16);
+    nothing = fcntl(nothing, F_DUPFD, 16);
+    if (control < 0 || program < 0 || nothing < 0) _exit(1);
+    for (int index = 0; index < 3; index++) dup2(nothing, index);
+    dup2(control, SANDBOX_CONTROL);
+    dup2(program, SANDBOX_PROGRAM);
+    syscall(SYS_close_range, SANDBOX_PROGRAM + 1, ~0u, 0u);
+}
+
+pid_t sandbox_start(const sandbox_request *request, int *control) {
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) return -1;
+    sigset_t all, before;
+    sigfillset(&all);
+    /* No handler of the host may run in the child. */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pid_t child = fork();
+    if (child == 0) {
+        struct sigaction standard = {.sa_handler = SIG_DFL};
+        for (int number = 1; number < NSIG; number++) sigaction(number, &standard, NULL);
+        sigset_t none;
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        setsid();
+        arrange_descriptors(pair[1], request->program);
+        supervise(request);
+        _exit(1);
+    }
+    int code = errno;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    close(pair[1]);
+    if (child < 0) {
+        close(pair[0]);
+        errno = code;
+        return -1;
+    }
+    *control = pair[0];
+    return child;
+}
+
+int sandbox_receive(int control, int wait_ms, sandbox_message *message, int *descriptor) {
+    *descriptor = -1;
+    struct pollfd wait = {control, POLLIN, 0};
+    int ready;
+    do ready = poll(&wait, 1, wait_ms);
+    while (ready < 0 && errno == EINTR);
+    if (ready == 0) return 0;
+    char space[CMSG_SPACE(sizeof(int))] = {0};
+    struct iovec part = {message, sizeof *message};
+    struct msghdr header = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof space};
+    ssize_t got = recvmsg(control, &header, MSG_CMSG_CLOEXEC);
+    if (got != (ssize_t)sizeof *message) return -1;
+    struct cmsghdr *attached = CMSG_FIRSTHDR(&header);
+    if (attached && attached->cmsg_level == SOL_SOCKET && attached->cmsg_type == SCM_RIGHTS)
+        memcpy(descriptor, CMSG_DATA(attached), sizeof *descriptor);
+    return 1;
+}
+
+void sandbox_kill(int control) {
+    char byte = 1;
+    (void)!send(control, &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+int sandbox_sealed_copy(const char *path) {
+    int source = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (source < 0) return -1;
+    struct stat facts;
+    int copy = memfd_create("vinculum-task", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    int failed = copy < 0 || fstat(source, &facts) != 0;
+    if (!failed && !S_ISREG(facts.st_mode)) {
+        errno = EINVAL;
+        failed = 1;
+    }
+    while (!failed) {
+        ssize_t moved = sendfile(copy, source, NULL, 1u << 30);
+        if (moved == 0) break;
+        if (moved < 0 && errno != EINTR) failed = 1;
+    }
+    const int seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+    if (!failed) failed = fcntl(copy, F_ADD_SEALS, seals) != 0 || lseek(copy, 0, SEEK_SET) != 0;
+    int code = errno;
+    close(source);
+    if (!failed) return copy;
+    if (copy >= 0) close(copy);
+    errno = code;
+    return -1;
+}
+
+static int copy_file(int from, int to, const char *name, uint64_t *left) {
+    int source = openat(from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    if (source < 0) return -1;
+    int target = openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    int result = target < 0 ? -1 : 0;
+    while (result == 0) {
+        ssize_t moved = sendfile(target, source, NULL, 1u << 24);
+        if (moved == 0) break;
+        if (moved < 0 && errno != EINTR) result = -1;
+        if (moved > 0 && (uint64_t)moved > *left) {
+            errno = EFBIG;
+            result = -1;
+        } else if (moved > 0) {
+            *left -= (uint64_t)moved;
+        }
+    }
+    int code = errno;
+    close(source);
+    if (target >= 0) close(target);
+    errno = code;
+    return result;
+}
+
+static int copy_directory(int from, int to, uint64_t *left, int depth) {
+    if (depth > DEPTH_MAX) {
+        errno = ELOOP;
+        return -1;
+    }
+    int again = openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory = again < 0 ? NULL : fdopendir(again);
+    if (!directory) return -1;
+    int result = 0;
+    struct dirent *entry;
+    while (result == 0 && (entry = readdir(directory))) {
+        struct stat facts;
+        const char *name = entry->d_name;
+        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) continue;
+        if (fstatat(from, name, &facts, AT_SYMLINK_NOFOLLOW) != 0) {
+            result = -1;
+        } else if (S_ISREG(facts.st_mode)) {
+            result = copy_file(from, to, name, left);
+        } else if (S_ISDIR(facts.st_mode)) {
+            int inner = openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+            int made = inner < 0 ? -1 : mkdirat(to, name, 0755);
+            int outer = made != 0 ? -1 : openat(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+            result = outer < 0 ? -1 : copy_directory(inner, outer, left, depth + 1);
+            if (outer >= 0) close(outer);
+            if (inner >= 0) close(inner);
+        }
+        /* Links, sockets and devices stay behind: followed on the host they would lead out of the output. */
+    }
+    int code = errno;
+    closedir(directory);
+    errno = code;
+    return result;
+}
+
+int sandbox_copy_tree(int from, int to, uint64_t limit) {
+    uint64_t left = limit;
+    return copy_directory(from, to, &left, 0);
+}

@@ -1,0 +1,225 @@
+import CSandbox
+import CSodium
+import CVinculum
+import Glibc
+import PluginKit
+
+/// A task from prepare to collect. Belongs to the plugin's lane.
+final class SandboxTask {
+    private static let keptBytes = 64 * 1024
+
+    private let task: TaskDescription
+    private let settings: SandboxSettings
+    private let arguments: [String]
+    private var program: Int32
+    private var control: Int32 = -1
+    private var supervisor: pid_t = 0
+    private var output: Int32 = -1
+    private var last = sandbox_message()
+    private(set) var state = VIN_TASK_PREPARED
+    /// Why no program ran, where none did.
+    private var failure: PluginFailure?
+
+    /// Checks everything that can be checked before a process exists.
+    init(_ task: TaskDescription, _ settings: SandboxSettings) throws(PluginFailure) {
+        guard isPlainAbsolutePath(task.program), isPlainAbsolutePath(task.outputPath) else {
+            throw PluginFailure(.invalid, "program and output path must be absolute, without '.' and '..'")
+        }
+        // The copy is what runs, so a file that changes after the check changes nothing (RUN-2).
+        let copy = sandbox_sealed_copy(task.program)
+        guard copy >= 0 else {
+            throw PluginFailure(.inputOutput, "the program \(task.program) cannot be read: \(Self.reason(errno))")
+        }
+        program = copy
+        self.task = task
+        self.settings = settings
+        do throws(PluginFailure) {
+            arguments = try SandboxArguments.make(task, settings)
+            for input in task.inputs { try Self.checkReadable(input.hostPath) }
+        } catch {
+            close(copy)
+            throw error
+        }
+        guard try Self.digest(of: copy) == task.programDigest else {
+            close(copy)
+            throw PluginFailure(.refused, "the program \(task.program) does not have the digest that was given")
+        }
+    }
+
+    deinit {
+        for descriptor in [program, control, output] where descriptor >= 0 { close(descriptor) }
+    }
+
+    func start() throws(PluginFailure) {
+        guard state == VIN_TASK_PREPARED else { throw PluginFailure(.state, "the task was started before") }
+        var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
+        defer { for word in words { free(word) } }
+        guard !words.contains(nil) else { throw PluginFailure(.memory, "no memory for the task's arguments") }
+        words.append(nil)
+        var request = sandbox_request()
+        request.limits = sandbox_limits(
+            memory_bytes: task.limits.memory_bytes, cpu_ms: task.limits.cpu_ms, wall_ms: task.limits.wall_ms,
+            output_bytes: task.limits.output_bytes, processes: task.limits.processes, reserved: 0)
+        request.user = settings.userID
+        request.group = settings.groupID
+        request.program = program
+        request.keeps_standard_output = task.keepsStandardOutput ? 1 : 0
+        // The pointers outlive the fork, after which the child has its own copy of them.
+        supervisor = settings.bubblewrap.withCString { bubblewrap in
+            settings.mountPoint.withCString { mountPoint in
+                words.withUnsafeBufferPointer { list in
+                    request.bubblewrap = bubblewrap
+                    request.mount_point = mountPoint
+                    request.arguments = list.baseAddress
+                    return sandbox_start(&request, &control)
+                }
+            }
+        }
+        guard supervisor > 0 else {
+            throw PluginFailure(.unavailable, "no process could be started: \(Self.reason(errno))")
+        }
+        close(program)
+        program = -1
+        state = VIN_TASK_RUNNING
+    }
+
+    /// Takes in what the supervisor says, for at most so long.
+    func wait(milliseconds: UInt64) {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        let now = { (t: timespec) in UInt64(t.tv_sec) * 1000 + UInt64(t.tv_nsec) / 1_000_000 }
+        let deadline = now(time) &+ min(milliseconds, 86_400_000)
+        while state == VIN_TASK_RUNNING {
+            clock_gettime(CLOCK_MONOTONIC, &time)
+            let left = deadline > now(time) ? deadline - now(time) : 0
+            var message = sandbox_message()
+            var descriptor: Int32 = -1
+            let got = sandbox_receive(control, Int32(clamping: left), &message, &descriptor)
+            if descriptor >= 0 {
+                if output >= 0 { close(output) }
+                output = descriptor
+            }
+            if got == 0 { return }
+            guard got > 0 else {
+                end(PluginFailure(.internalError, "the supervisor of the task was killed"))
+                return
+            }
+            if message.kind == UInt32(SANDBOX_FAILED) { end(Self.failure(of: message)) }
+            if message.kind == UInt32(SANDBOX_SAMPLE) { last = message }
+            if message.kind == UInt32(SANDBOX_ENDED) {
+                last = message
+                end(nil)
+            }
+        }
+    }
+
+    private func end(_ failure: PluginFailure?) {
+        self.failure = failure
+        state = VIN_TASK_ENDED
+        close(control)
+        control = -1
+        var status: Int32 = 0
+        while waitpid(supervisor, &status, 0) < 0, errno == EINTR {}
+    }
+
+    /// Ends the task with all its processes, and returns when they are gone.
+    func kill() {
+        if state == VIN_TASK_PREPARED {
+            last.end = UInt32(VIN_TASK_KILLED)
+            state = VIN_TASK_ENDED
+        }
+        guard state == VIN_TASK_RUNNING else { return }
+        sandbox_kill(control)
+        wait(milliseconds: 10_000)
+        // A supervisor that does not answer dies, and what it watches dies with it.
+        if state == VIN_TASK_RUNNING {
+            Glibc.kill(supervisor, SIGKILL)
+            wait(milliseconds: 1000)
+        }
+    }
+
+    var usage: vin_task_usage {
+        vin_task_usage(
+            struct_size: 0, state: UInt32(state), memory_bytes_max: last.memory_bytes_max, cpu_ms: last.cpu_ms,
+            wall_ms: last.wall_ms, output_bytes: last.output_bytes)
+    }
+
+    /// Copies the output of a task that exited to the host, and answers how it ended. What a task has written that was
+    /// stopped is not taken over: it may be half a file. Its standard output and error are.
+    func collect() throws(PluginFailure) -> (result: vin_task_result, standardOutput: [UInt8], standardError: [UInt8]) {
+        guard state == VIN_TASK_ENDED else { throw PluginFailure(.state, "the task runs still") }
+        if let failure { throw failure }
+        var texts: [[UInt8]] = [[], []]
+        if output >= 0 {
+            if last.end == UInt32(VIN_TASK_EXITED) { try takeOutput() }
+            if task.keepsStandardOutput { texts = ["standard-output", "standard-error"].map(kept) }
+        }
+        let result = vin_task_result(
+            struct_size: 0, end: last.end, code: last.code, reserved: 0, usage: usage)
+        return (result, texts[0], texts[1])
+    }
+
+    private func takeOutput() throws(PluginFailure) {
+        let from = openat(output, "output", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        let target = open(task.outputPath, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        defer { for descriptor in [from, target] where descriptor >= 0 { close(descriptor) } }
+        guard from >= 0, target >= 0, sandbox_copy_tree(from, target, task.limits.output_bytes) == 0 else {
+            throw PluginFailure(.inputOutput, "the output could not be taken over: \(Self.reason(errno))")
+        }
+    }
+
+    private func kept(_ name: String) -> [UInt8] {
+        let file = openat(output, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
+        guard file >= 0 else { return [] }
+        defer { close(file) }
+        var bytes = [UInt8](repeating: 0, count: Self.keptBytes)
+        let got = read(file, &bytes, bytes.count)
+        return got > 0 ? Array(bytes[..<got]) : []
+    }
+
+    private static func checkReadable(_ path: String) throws(PluginFailure) {
+        guard access(path, R_OK) == 0 else {
+            throw PluginFailure(.notFound, "the input \(path) cannot be read: \(reason(errno))")
+        }
+    }
+
+    private static func digest(of descriptor: Int32) throws(PluginFailure) -> Bytes32? {
+        // libsodium's state is opaque here and wants 64-byte alignment; freed at the end of the call.
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: crypto_generichash_statebytes(), alignment: 64)
+        defer { memory.deallocate() }
+        let state = OpaquePointer(memory)
+        var chunk = [UInt8](repeating: 0, count: 1 << 16)
+        var digest = [UInt8](repeating: 0, count: 32)
+        _ = crypto_generichash_init(state, nil, 0, 32)
+        var offset: off_t = 0
+        while true {
+            let got = pread(descriptor, &chunk, chunk.count, offset)
+            guard got >= 0 else { throw PluginFailure(.inputOutput, "the program cannot be read: \(reason(errno))") }
+            if got == 0 { break }
+            _ = crypto_generichash_update(state, chunk, UInt64(got))
+            offset += off_t(got)
+        }
+        _ = crypto_generichash_final(state, &digest, 32)
+        return Bytes32(digest)
+    }
+
+    private static func failure(of message: sandbox_message) -> PluginFailure {
+        let text = reason(message.code)
+        switch Int(message.stage) {
+        case SANDBOX_STAGE_DROP:
+            return PluginFailure(.unavailable, "the task's user could not be taken on: \(text)")
+        case SANDBOX_STAGE_NAMESPACE:
+            return PluginFailure(.unavailable, "no user namespace could be made (user.max_user_namespaces?): \(text)")
+        case SANDBOX_STAGE_MOUNT: return PluginFailure(.unavailable, "the output tmpfs could not be mounted: \(text)")
+        case SANDBOX_STAGE_LIMIT: return PluginFailure(.unavailable, "a limit could not be set: \(text)")
+        case SANDBOX_STAGE_BUBBLEWRAP:
+            return PluginFailure(
+                .unavailable,
+                "bubblewrap ended with code \(message.code) before the program began: can the task's user read every input?"
+            )
+        default: return PluginFailure(.unavailable, "bubblewrap could not be started: \(text)")
+        }
+    }
+
+    private static func reason(_ code: Int32) -> String { String(cString: strerror(code)) }
+}
