@@ -1,0 +1,108 @@
+import Glibc
+
+/// A refusal of the file system, with the path and the operation that met it.
+public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// What was being done, for example `open` or `fsync`.
+    public let operation: String
+    public let path: String
+    /// `errno` at the failure; 0 where the content, not the system, was at fault.
+    public let code: Int32
+    public let reason: String
+
+    public init(operation: String, path: String, code: Int32 = 0, reason: String? = nil) {
+        self.operation = operation
+        self.path = path
+        self.code = code
+        self.reason = reason ?? String(cString: strerror(code))
+    }
+
+    public var description: String { "\(operation) \(path): \(reason)" }
+}
+
+/// Whole files, read and replaced so that a crash leaves either the old content or the new one.
+public enum DurableFile {
+    /// Reads a file whole.
+    ///
+    /// - Parameter limitBytes: a larger file is refused before it is read.
+    public static func read(_ path: String, limitBytes: Int = 1 << 32) throws(FileError) -> [UInt8] {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw FileError(operation: "open", path: path, code: errno) }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw FileError(operation: "stat", path: path, code: errno) }
+        let size = Int(status.st_size)
+        guard size <= limitBytes else {
+            throw FileError(operation: "read", path: path, reason: "\(size) bytes, \(limitBytes) at most")
+        }
+        var failure: Int32 = 0
+        let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+            while count < size {
+                guard let base = buffer.baseAddress else { break }
+                let got = Glibc.read(descriptor, base + count, size - count)
+                if got < 0 && errno == EINTR { continue }
+                if got < 0 { failure = errno }
+                if got <= 0 { break }
+                count += got
+            }
+        }
+        guard failure == 0 else { throw FileError(operation: "read", path: path, code: failure) }
+        return bytes
+    }
+
+    /// Replaces a file: a temporary neighbour is written and synced, then renamed over it, then the folder is synced.
+    public static func replace(_ path: String, with bytes: [UInt8], mode: mode_t = 0o644) throws(FileError) {
+        let temporary = "\(path).\(getpid()).partial"
+        do throws(FileError) {
+            try write(bytes, to: temporary, mode: mode)
+            guard rename(temporary, path) == 0 else { throw FileError(operation: "rename", path: path, code: errno) }
+        } catch {
+            unlink(temporary)
+            throw error
+        }
+        try syncFolder(of: path)
+    }
+
+    private static func write(_ bytes: [UInt8], to path: String, mode: mode_t) throws(FileError) {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
+        guard descriptor >= 0 else { throw FileError(operation: "create", path: path, code: errno) }
+        defer { close(descriptor) }
+        try append(bytes, to: descriptor, path: path)
+        guard fsync(descriptor) == 0 else { throw FileError(operation: "fsync", path: path, code: errno) }
+    }
+
+    /// Writes all bytes at the descriptor's position.
+    static func append(_ bytes: [UInt8], to descriptor: Int32, path: String) throws(FileError) {
+        var offset = 0
+        while offset < bytes.count {
+            let wrote = bytes.withUnsafeBytes { buffer in
+                Glibc.write(descriptor, buffer.baseAddress.map { $0 + offset }, bytes.count - offset)
+            }
+            if wrote < 0 && errno == EINTR { continue }
+            guard wrote > 0 else { throw FileError(operation: "write", path: path, code: errno) }
+            offset += wrote
+        }
+    }
+
+    /// Makes a rename or a creation in the folder of `path` survive a power cut.
+    public static func syncFolder(of path: String) throws(FileError) {
+        let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+        let descriptor = open(folder.isEmpty ? "/" : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw FileError(operation: "open", path: folder, code: errno) }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw FileError(operation: "fsync", path: folder, code: errno) }
+    }
+
+    /// Creates a folder and its parents; an existing one is left as it is.
+    public static func makeFolder(_ path: String, mode: mode_t = 0o755) throws(FileError) {
+        if mkdir(path, mode) == 0 || errno == EEXIST { return }
+        guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex else {
+            throw FileError(operation: "mkdir", path: path, code: errno)
+        }
+        try makeFolder(String(path[..<slash]), mode: mode)
+        guard mkdir(path, mode) == 0 || errno == EEXIST else {
+            throw FileError(operation: "mkdir", path: path, code: errno)
+        }
+    }
+
+    public static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+}

@@ -1,0 +1,72 @@
+import Glibc
+import Primitives
+
+/// Why an object could not be stored or handed out.
+public enum ObjectStoreError: Error, Hashable, Sendable, CustomStringConvertible {
+    case unknown(CID)
+    case tooLarge(bytes: Int, limitBytes: Int)
+    /// The bytes are not those that the id names.
+    case digestMismatch(expected: CID, found: CID)
+    case file(FileError)
+
+    public var description: String {
+        switch self {
+        case .unknown(let id): "no object \(id.text) is stored here"
+        case .tooLarge(let bytes, let limit): "the object has \(bytes) bytes; this node takes \(limit) at most"
+        case .digestMismatch(let expected, let found): "the bytes are \(found.text), not \(expected.text)"
+        case .file(let error): error.description
+        }
+    }
+}
+
+/// Objects by content id, a file each, in folders by the end of their id.
+///
+/// Safe from any thread and from several processes: an object is written beside its place and renamed into it, and two
+/// writers of one id write the same bytes.
+public struct ObjectStore: Sendable {
+    public let folder: String
+    public let limitBytes: Int
+
+    public init(folder: String, limitBytes: Int = 256 << 20) throws(ObjectStoreError) {
+        self.folder = folder
+        self.limitBytes = limitBytes
+        do { try DurableFile.makeFolder(folder) } catch { throw .file(error) }
+    }
+
+    /// Stores raw bytes and returns their id; when it returns, the object survives a crash.
+    @discardableResult
+    public func put(_ bytes: [UInt8], expected: CID? = nil) throws(ObjectStoreError) -> CID {
+        guard bytes.count <= limitBytes else { throw .tooLarge(bytes: bytes.count, limitBytes: limitBytes) }
+        let id = CID.of(raw: bytes)
+        if let expected, expected != id { throw .digestMismatch(expected: expected, found: id) }
+        let place = path(of: id)
+        if DurableFile.exists(place) { return id }
+        do throws(FileError) {
+            try DurableFile.makeFolder(String(place[..<(place.lastIndex(of: "/") ?? place.endIndex)]))
+            try DurableFile.replace(place, with: bytes)
+        } catch {
+            throw .file(error)
+        }
+        return id
+    }
+
+    /// The object's bytes, checked against the id: a damaged file is never handed out.
+    public func get(_ id: CID) throws(ObjectStoreError) -> [UInt8] {
+        let bytes: [UInt8]
+        do throws(FileError) {
+            bytes = try DurableFile.read(path(of: id), limitBytes: limitBytes)
+        } catch {
+            throw error.code == ENOENT ? .unknown(id) : .file(error)
+        }
+        let found = CID.of(raw: bytes)
+        guard found == id else { throw .digestMismatch(expected: id, found: found) }
+        return bytes
+    }
+
+    public func contains(_ id: CID) -> Bool { DurableFile.exists(path(of: id)) }
+
+    private func path(of id: CID) -> String {
+        let text = id.text
+        return "\(folder)/\(text.suffix(2))/\(text)"
+    }
+}
