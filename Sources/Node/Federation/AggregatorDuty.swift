@@ -1,0 +1,31 @@
+import Federation
+import Primitives
+
+/// What the ledger waits for from a job's aggregator.
+public enum AggregatorDuty: Hashable, Sendable {
+    case wait
+    /// All have answered, or the time to answer is over.
+    case start
+    /// Aggregate what was accepted and propose the next model.
+    case propose(round: UInt32)
+    /// A deadline has passed, or a draw waits for a block to take its beacon from.
+    case advance
+    case done
+
+    /// - Parameter nowMilliseconds: the wall clock. The chain's own time stands still while nothing happens, and a deadline
+    ///   that has passed is just such a time.
+    public static func next(
+        _ job: JobReader, _ account: AccountID, nowMilliseconds now: UInt64
+    ) async throws -> AggregatorDuty {
+        guard let record = try await job.record(), !record.status.hasEnded else { return .done }
+        guard record.aggregator == account else { return .wait }
+        if record.status == .inviting {
+            let ready = record.answered == record.invited || now >= record.acceptDeadlineMilliseconds
+            return ready ? .start : .wait
+        }
+        guard let round = try await job.round(record.round) else { return .wait }
+        if round.phase == .propose { return .propose(round: record.round) }
+        if round.auditorsToDraw > 0 || now >= round.deadlineMilliseconds { return .advance }
+        return .wait
+    }
+}

@@ -1,0 +1,76 @@
+import Federation
+import Primitives
+import Privacy
+
+/// Reads values of the ledger's state. The node reads its own tree; a site's reader checks a proof for each value, so that
+/// everything built on it trusts nobody.
+public protocol StateReader: Sendable {
+    /// The value at a path in the newest state this reader knows, or nil where the state has none.
+    func value(at path: [UInt8]) async throws -> [UInt8]?
+    /// Height and time of that state.
+    func head() async throws -> (height: UInt64, timeMilliseconds: UInt64)
+}
+
+/// A record of the ledger that does not decode: the node and this program do not speak the same version.
+public struct UnreadableRecord: Error, Hashable, Sendable, CustomStringConvertible {
+    public let path: String
+    public let reason: CBORError
+
+    public var description: String { "the record at \(path) cannot be read: \(reason)" }
+}
+
+extension StateReader {
+    /// Reads and decodes a record.
+    public func record<Record: CBORCodable>(_ type: Record.Type, at path: [UInt8]) async throws -> Record? {
+        guard let bytes = try await value(at: path) else { return nil }
+        do {
+            return try Record.decode(bytes)
+        } catch {
+            throw UnreadableRecord(path: String(decoding: path, as: UTF8.self), reason: error)
+        }
+    }
+}
+
+/// A job as one party sees it: its terms never change, the rest is read anew each time.
+public struct JobReader: Sendable {
+    public let job: Digest
+    public let terms: JobTerms
+    public let state: any StateReader
+
+    /// Nil when the ledger knows no such job.
+    public init?(job: Digest, state: any StateReader) async throws {
+        guard let terms = try await state.record(JobTerms.self, at: FederationPaths.terms(job).bytes) else { return nil }
+        self.job = job
+        self.terms = terms
+        self.state = state
+    }
+
+    public func record() async throws -> JobRecord? {
+        try await state.record(JobRecord.self, at: FederationPaths.job(job).bytes)
+    }
+
+    public func round(_ number: UInt32) async throws -> RoundRecord? {
+        try await state.record(RoundRecord.self, at: FederationPaths.round(job, number).bytes)
+    }
+
+    public func member(_ account: AccountID) async throws -> MemberRecord? {
+        try await state.record(MemberRecord.self, at: FederationPaths.member(job, account).bytes)
+    }
+
+    public func submission(_ round: UInt32, _ account: AccountID) async throws -> SubmissionRecord? {
+        try await state.record(SubmissionRecord.self, at: FederationPaths.submission(job, round, account).bytes)
+    }
+
+    public func verdict(_ round: UInt32, _ auditor: AccountID) async throws -> VerdictRecord? {
+        try await state.record(VerdictRecord.self, at: FederationPaths.verdict(job, round, auditor).bytes)
+    }
+
+    /// The submissions of a round's participants, by member index, where there are any.
+    public func submissions(_ number: UInt32, of round: RoundRecord) async throws -> [UInt32: SubmissionRecord] {
+        var found: [UInt32: SubmissionRecord] = [:]
+        for index in round.participants {
+            if let submission = try await submission(number, terms.members[Int(index)]) { found[index] = submission }
+        }
+        return found
+    }
+}

@@ -1,0 +1,123 @@
+import Federation
+import Primitives
+import Privacy
+
+/// A protected update that is stored at the site, and what it costs. Tuple: [job, round, dataset, cost, update, salt, size
+/// (bytes)].
+public struct SpendingEntry: Hashable, Sendable, CBORCodable {
+    public let job: Digest
+    public let round: UInt32
+    public let dataset: Digest
+    public let cost: CostVector
+    public let update: CID
+    public let salt: Digest
+    public let size: UInt64
+
+    public init(
+        job: Digest, round: UInt32, dataset: Digest, cost: CostVector, update: CID, salt: Digest, size: UInt64
+    ) {
+        self.job = job
+        self.round = round
+        self.dataset = dataset
+        self.cost = cost
+        self.update = update
+        self.salt = salt
+        self.size = size
+    }
+
+    public func encode(to encoder: inout CBOREncoder) {
+        encoder.array(count: 7)
+        encoder.digest(job)
+        encoder.unsigned(round)
+        encoder.digest(dataset)
+        encoder.value(cost)
+        encoder.link(update)
+        encoder.digest(salt)
+        encoder.unsigned(size)
+    }
+
+    public init(from decoder: inout CBORDecoder) throws(CBORError) {
+        try decoder.array(count: 7)
+        job = try decoder.digest()
+        round = try decoder.unsigned(as: UInt32.self)
+        dataset = try decoder.digest()
+        cost = try decoder.value()
+        update = try decoder.link()
+        salt = try decoder.digest()
+        size = try decoder.unsigned()
+    }
+}
+
+/// Why the site's own books cannot be used.
+public enum SpendingLogError: Error, Hashable, Sendable, CustomStringConvertible {
+    case file(FileError)
+    case unreadable(path: String, reason: CBORError)
+    /// The sum of what was spent does not fit; nothing more is released.
+    case overflow
+
+    public var description: String {
+        switch self {
+        case .file(let error): error.description
+        case .unreadable(let path, let reason): "\(path) holds a record that cannot be read: \(reason)"
+        case .overflow: "the recorded costs do not add up to a number of 64 bits; the dataset is closed"
+        }
+    }
+}
+
+/// The site's own record of every update that it has prepared, synced before the update is committed.
+///
+/// The ledger keeps the same sums. The stricter of the two counts: a ledger that forgot, or a site that was restored from an
+/// old backup, cannot make the data pay twice.
+public struct SpendingLog: ~Copyable {
+    private var journal: Journal
+    private var entries: [Key: SpendingEntry] = [:]
+
+    private struct Key: Hashable {
+        let job: Digest
+        let round: UInt32
+    }
+
+    public init(path: String) throws(SpendingLogError) {
+        do throws(FileError) {
+            let (journal, records) = try Journal.open(path)
+            self.journal = journal
+            for record in records { try remember(record) }
+        } catch {
+            throw .file(error)
+        }
+    }
+
+    private mutating func remember(_ record: [UInt8]) throws(FileError) {
+        do {
+            let entry = try SpendingEntry.decode(record)
+            entries[Key(job: entry.job, round: entry.round)] = entry
+        } catch {
+            throw FileError(operation: "read", path: journal.path, reason: "a record cannot be read: \(error)")
+        }
+    }
+
+    /// The update prepared for a round, if there is one: it is sent again, never replaced by other bytes.
+    public func entry(job: Digest, round: UInt32) -> SpendingEntry? { entries[Key(job: job, round: round)] }
+
+    /// Everything spent on a dataset by these books.
+    public func spent(dataset: Digest) throws(SpendingLogError) -> CostVector {
+        var total = CostVector.zero
+        for entry in entries.values where entry.dataset == dataset {
+            guard let sum = total.adding(entry.cost) else { throw .overflow }
+            total = sum
+        }
+        return total
+    }
+
+    /// Whether `cost` more stays within `limits` by these books.
+    public func admits(_ cost: CostVector, dataset: Digest, limits: CostVector) throws(SpendingLogError) -> Bool {
+        guard let total = try spent(dataset: dataset).adding(cost) else { throw .overflow }
+        return total.isAdmitted(by: limits)
+    }
+
+    /// Records an update that has been stored; when this returns, the record survives a crash.
+    public mutating func record(_ entry: SpendingEntry) throws(SpendingLogError) {
+        do { try journal.append(entry.encoded()) } catch { throw .file(error) }
+        entries[Key(job: entry.job, round: entry.round)] = entry
+    }
+}
