@@ -39,7 +39,9 @@ public struct JobReader: Sendable {
 
     /// Nil when the ledger knows no such job.
     public init?(job: Digest, state: any StateReader) async throws {
-        guard let terms = try await state.record(JobTerms.self, at: FederationPaths.terms(job).bytes) else { return nil }
+        guard let terms = try await state.record(JobTerms.self, at: FederationPaths.terms(job).bytes) else {
+            return nil
+        }
         self.job = job
         self.terms = terms
         self.state = state

@@ -10,7 +10,8 @@ struct ChildProcess: Sendable {
     let identifier: pid_t
 
     /// Starts `executable` with `arguments`, both output streams appended to `logPath`.
-    static func start(name: String, executable: String, arguments: [String], logPath: String) throws(FileError) -> Self {
+    static func start(name: String, executable: String, arguments: [String], logPath: String) throws(FileError) -> Self
+    {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
