@@ -12,8 +12,8 @@ public enum AggregatorDuty: Hashable, Sendable {
     case advance
     case done
 
-    /// - Parameter nowMilliseconds: the wall clock. The chain's own time stands still while nothing happens, and a deadline
-    ///   that has passed is just such a time.
+    /// - Parameter nowMilliseconds: the wall clock. The chain's own time stands still while nothing happens, and a
+    ///   deadline that has passed is just such a time.
     public static func next(
         _ job: JobReader, _ account: AccountID, nowMilliseconds now: UInt64
     ) async throws -> AggregatorDuty {

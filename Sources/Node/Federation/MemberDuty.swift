@@ -2,8 +2,8 @@ import Federation
 import Primitives
 import Privacy
 
-/// What the ledger waits for from a member of a job, found from the state alone, so that a restart at any instant goes on
-/// where it was.
+/// What the ledger waits for from a member of a job, found from the state alone, so that a restart at any instant goes
+/// on where it was.
 public enum MemberDuty: Hashable, Sendable {
     /// Nothing now; wait for the next block.
     case wait

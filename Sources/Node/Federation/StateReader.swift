@@ -2,8 +2,8 @@ import Federation
 import Primitives
 import Privacy
 
-/// Reads values of the ledger's state. The node reads its own tree; a site's reader checks a proof for each value, so that
-/// everything built on it trusts nobody.
+/// Reads values of the ledger's state. The node reads its own tree; a site's reader checks a proof for each value, so
+/// that everything built on it trusts nobody.
 public protocol StateReader: Sendable {
     /// The value at a path in the newest state this reader knows, or nil where the state has none.
     func value(at path: [UInt8]) async throws -> [UInt8]?

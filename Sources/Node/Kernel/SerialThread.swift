@@ -3,8 +3,8 @@ import Synchronization
 
 /// A thread of its own for one state that nothing else touches: callers hand it closures, it runs them in order.
 ///
-/// The kernel and blocking plugin calls run here and never on Swift's cooperative pool, where a blocking call would hold
-/// up unrelated tasks. Between closures the thread sleeps until the next closure or the state's own next deadline.
+/// The kernel and blocking plugin calls run here and never on Swift's cooperative pool, where a blocking call would
+/// hold up unrelated tasks. Between closures the thread sleeps until the next closure or the state's own next deadline.
 final class SerialThread<State: SerialThreadState>: Sendable {
     typealias Command = @Sendable (inout State) -> Void
 

@@ -2,8 +2,8 @@ import Federation
 import Primitives
 import Privacy
 
-/// A protected update that is stored at the site, and what it costs. Tuple: [job, round, dataset, cost, update, salt, size
-/// (bytes)].
+/// A protected update that is stored at the site, and what it costs. Tuple: [job, round, dataset, cost, update, salt,
+/// size (bytes)].
 public struct SpendingEntry: Hashable, Sendable, CBORCodable {
     public let job: Digest
     public let round: UInt32
@@ -66,8 +66,8 @@ public enum SpendingLogError: Error, Hashable, Sendable, CustomStringConvertible
 
 /// The site's own record of every update that it has prepared, synced before the update is committed.
 ///
-/// The ledger keeps the same sums. The stricter of the two counts: a ledger that forgot, or a site that was restored from an
-/// old backup, cannot make the data pay twice.
+/// The ledger keeps the same sums. The stricter of the two counts: a ledger that forgot, or a site that was restored
+/// from an old backup, cannot make the data pay twice.
 public struct SpendingLog: ~Copyable {
     private var journal: Journal
     private var entries: [Key: SpendingEntry] = [:]
