@@ -1,0 +1,64 @@
+import Ledger
+import Primitives
+
+/// All that a site needs of the world. Whoever implements it checks every answer: values against a certified header,
+/// objects against their ids.
+public protocol SiteGateway: StateReader {
+    /// The chain's id, from the configured genesis.
+    var chain: CID { get }
+    /// Jobs whose events named the account: hints, to be read from the state before anything is believed.
+    func jobs(concerning account: AccountID) async throws -> [Digest]
+    /// The bytes of an object, checked against its id.
+    func object(_ id: CID) async throws -> [UInt8]
+    /// Stores an object where the job's parties can fetch it.
+    func store(object: [UInt8], as id: CID) async throws
+    /// Sends an encoded transaction and waits until a block holds it; the code of its receipt, read from a proven block.
+    func submit(_ transaction: Transaction) async throws -> ResultCode
+    /// Returns when there is a block after `height`, or when it is time to look again anyway.
+    func waitForBlock(after height: UInt64) async throws
+}
+
+/// Signs with one key and sends through a gateway. Transactions of one lane go one after the other.
+public actor SignedSender: TransactionSender {
+    public nonisolated let account: AccountID
+    private let key: SecretKey
+    private let lane: UInt8
+    private let gateway: any SiteGateway
+    private let feeLimit: Amount
+    /// How many blocks a transaction stays valid: long enough for a busy chain, short enough to be forgotten soon.
+    private static let validBlocks: UInt64 = 1_000
+    private var isSending = false
+    private var waiting: [CheckedContinuation<Void, Never>] = []
+
+    public init(key: SecretKey, lane: UInt8, gateway: any SiteGateway, feeLimit: Amount) {
+        account = AccountID(key.publicKey)
+        self.key = key
+        self.lane = lane
+        self.gateway = gateway
+        self.feeLimit = feeLimit
+    }
+
+    public func send(
+        module: String, action: String, body: [UInt8], payer: AccountID?
+    ) async throws -> ResultCode {
+        await enter()
+        defer { leave() }
+        let sequence = try await gateway.record(Account.self, at: Account.path(account))?.sequences[lane] ?? 0
+        let height = try await gateway.head().height
+        let transaction = Transaction(
+            TransactionBody(
+                chain: gateway.chain, account: account, lane: lane, sequence: sequence,
+                validUntilHeight: height + Self.validBlocks, payer: payer, feeLimit: feeLimit, module: module,
+                call: ActionCall(action: action, body: body)),
+            signedBy: [key])
+        return try await gateway.submit(transaction)
+    }
+
+    private func enter() async {
+        if isSending { await withCheckedContinuation { waiting.append($0) } } else { isSending = true }
+    }
+
+    private func leave() {
+        if waiting.isEmpty { isSending = false } else { waiting.removeFirst().resume() }
+    }
+}
