@@ -54,11 +54,14 @@ public actor LightClient: SiteGateway {
         let name = String(decoding: path, as: UTF8.self)
         do {
             let proof = try StateProof.decode(answer.proof)
-            let proven = try proof.verifiedValue(at: path, root: header.stateRoot)
-            guard proven == answer.value else {
-                throw LightClientError.proof(path: name, reason: "the value is not the one that the proof shows")
+            guard proof.question == .path(path) else {
+                throw LightClientError.proof(path: name, reason: "the proof is for another path")
             }
-            return proven
+            switch try proof.verify(root: header.stateRoot) {
+            case .value(let value): return value
+            case .absent: return nil
+            case .entries: throw LightClientError.proof(path: name, reason: "the proof lists a prefix")
+            }
         } catch let error as LightClientError {
             throw error
         } catch {
@@ -82,7 +85,7 @@ public actor LightClient: SiteGateway {
             guard header.chain == chain else {
                 throw LightClientError.otherChain(expected: chain, found: header.chain)
             }
-            try certificate.verify(header, by: validators)
+            try certificate.verify(header, validators: validators)
         } catch let error as LightClientError {
             throw error
         } catch {
