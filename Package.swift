@@ -69,6 +69,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         // TOML for people (configuration, policies, jobs, manifests): toml++ behind a Swift face.
         .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+        // Log lines with levels and fields, as every Swift server library writes them.
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         // The HTTP server on swift-nio; no traits, so that it brings neither configuration nor full Foundation.
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
     ],

@@ -1,4 +1,5 @@
 import Federation
+import Ledger
 import Primitives
 import Privacy
 

@@ -17,10 +17,21 @@ public struct Journal: ~Copyable {
     private static let headerBytes = 12
 
     /// Opens or creates the journal and hands out all its records, oldest first.
-    public static func open(_ path: String) throws(FileError) -> (journal: Journal, records: [[UInt8]]) {
+    public init(_ path: String, each: ([UInt8]) throws(FileError) -> Void) throws(FileError) {
         let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw FileError(operation: "open", path: path, code: errno) }
-        let journal = Journal(path: path, descriptor: descriptor)
+        do throws(FileError) {
+            for record in try Self.recover(descriptor, path: path) { try each(record) }
+        } catch {
+            close(descriptor)
+            throw error
+        }
+        self.path = path
+        self.descriptor = descriptor
+    }
+
+    /// Locks the file, reads it, cuts off a torn tail, and leaves the position at the end.
+    private static func recover(_ descriptor: Int32, path: String) throws(FileError) -> [[UInt8]] {
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             throw FileError(operation: "lock", path: path, code: errno, reason: "another process has it open")
         }
@@ -35,12 +46,7 @@ public struct Journal: ~Copyable {
         guard lseek(descriptor, off_t(length), SEEK_SET) >= 0 else {
             throw FileError(operation: "seek", path: path, code: errno)
         }
-        return (journal, records)
-    }
-
-    private init(path: String, descriptor: Int32) {
-        self.path = path
-        self.descriptor = descriptor
+        return records
     }
 
     deinit { close(descriptor) }

@@ -16,13 +16,19 @@ final class SerialThread<State: SerialThreadState>: Sendable {
     }
 
     private let shared = Mutex(Shared())
-    /// Counts up once a command or a stop is waiting; the thread polls it.
-    private let wake: Int32
+    /// A pipe that holds a byte once a command or a stop is waiting; the thread polls its reading end.
+    private let wakeRead: Int32
+    private let wakeWrite: Int32
 
     /// Starts the thread; `makeState` runs on it, and its error, if any, is thrown here.
     init(name: String, makeState: @escaping @Sendable () throws -> State) async throws {
-        wake = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
-        guard wake >= 0 else { throw FileError(operation: "eventfd", path: name, code: errno) }
+        var ends: [Int32] = [-1, -1]
+        guard pipe(&ends) == 0 else { throw FileError(operation: "pipe", path: name, code: errno) }
+        (wakeRead, wakeWrite) = (ends[0], ends[1])
+        for end in ends {
+            _ = fcntl(end, F_SETFL, O_NONBLOCK)
+            _ = fcntl(end, F_SETFD, FD_CLOEXEC)
+        }
         try await withCheckedThrowingContinuation { (ready: CheckedContinuation<Void, any Error>) in
             let main: @Sendable () -> Void = { [self] in
                 do {
@@ -42,7 +48,10 @@ final class SerialThread<State: SerialThreadState>: Sendable {
         }
     }
 
-    deinit { close(wake) }
+    deinit {
+        close(wakeRead)
+        close(wakeWrite)
+    }
 
     /// Hands over a closure and does not wait. False when the thread is stopping: the closure will not run.
     @discardableResult
@@ -81,8 +90,9 @@ final class SerialThread<State: SerialThreadState>: Sendable {
     }
 
     private func signal() {
-        var one: UInt64 = 1
-        _ = write(wake, &one, 8)
+        // A full pipe means that the thread has been woken often enough.
+        var byte: UInt8 = 1
+        _ = write(wakeWrite, &byte, 1)
     }
 
     private func run(_ state: inout State) {
@@ -100,7 +110,7 @@ final class SerialThread<State: SerialThreadState>: Sendable {
     }
 
     private func sleep(until deadline: ContinuousClock.Instant?) {
-        var entry = pollfd(fd: wake, events: Int16(POLLIN), revents: 0)
+        var entry = pollfd(fd: wakeRead, events: Int16(POLLIN), revents: 0)
         var timeout: Int32 = -1
         if let deadline {
             let left = deadline - ContinuousClock.now
@@ -109,8 +119,8 @@ final class SerialThread<State: SerialThreadState>: Sendable {
             if left <= .zero { timeout = 0 }
         }
         _ = poll(&entry, 1, timeout)
-        var count: UInt64 = 0
-        _ = read(wake, &count, 8)
+        var drained = [UInt8](repeating: 0, count: 256)
+        _ = read(wakeRead, &drained, drained.count)
     }
 
     private func finish() {
@@ -125,7 +135,7 @@ final class SerialThread<State: SerialThreadState>: Sendable {
 }
 
 /// What a `SerialThread` keeps: it may have deadlines of its own.
-protocol SerialThreadState {
+protocol SerialThreadState: SendableMetatype {
     /// When the thread must wake even if nobody calls; nil for never.
     var nextDeadline: ContinuousClock.Instant? { get }
     /// Called after each batch of closures and at each deadline.
@@ -137,36 +147,25 @@ public struct ThreadStopped: Error, Hashable, Sendable, CustomStringConvertible 
     public var description: String { "the node is stopping" }
 }
 
-/// Starts a detached operating-system thread with a name that tools show.
+/// Starts a detached operating-system thread.
 private func startThread(name: String, _ body: @escaping @Sendable () -> Void) throws(FileError) {
     final class Box {
         let body: @Sendable () -> Void
-        let name: String
-        init(_ body: @escaping @Sendable () -> Void, _ name: String) {
-            self.body = body
-            self.name = name
-        }
+        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
     }
-    var attributes = pthread_attr_t()
-    pthread_attr_init(&attributes)
-    defer { pthread_attr_destroy(&attributes) }
-    pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-    // Deep recursion over a state tree needs more than the default of small systems.
-    pthread_attr_setstacksize(&attributes, 16 << 20)
     var thread = pthread_t()
     // The box is retained for the new thread, which takes that reference over and releases it.
-    let box = Unmanaged.passRetained(Box(body, name))
+    let box = Unmanaged.passRetained(Box(body))
     let code = pthread_create(
-        &thread, &attributes,
+        &thread, nil,
         { argument in
             guard let argument else { return nil }
-            let box = Unmanaged<Box>.fromOpaque(argument).takeRetainedValue()
-            pthread_setname_np(pthread_self(), String(box.name.prefix(15)))
-            box.body()
+            Unmanaged<Box>.fromOpaque(argument).takeRetainedValue().body()
             return nil
         }, box.toOpaque())
-    if code != 0 {
+    guard code == 0 else {
         box.release()
         throw FileError(operation: "start thread", path: name, code: code)
     }
+    pthread_detach(thread)
 }

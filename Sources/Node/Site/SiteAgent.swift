@@ -1,4 +1,5 @@
 import Federation
+import Ledger
 import Logging
 import Primitives
 import Privacy
@@ -129,7 +130,7 @@ public actor SiteAgent {
     private func budgetRefusal(_ job: JobReader, cost: CostVector) async throws -> SiteReason? {
         guard let data = try await gateway.record(DatasetRecord.self, at: PrivacyPaths.dataset(dataset).bytes),
             let reservation = try await gateway.record(
-                ReservationRecord.self, at: PrivacyPaths.reservation(dataset, job: job.job).bytes)
+                ReservationRecord.self, at: PrivacyPaths.reservation(dataset: dataset, job: job.job).bytes)
         else { return .budgetExhausted }
         guard reservation.roundsLeft > 0 else { return .budgetExhausted }
         return try log.admits(cost, dataset: dataset, limits: data.limits) ? nil : .localBudgetExhausted

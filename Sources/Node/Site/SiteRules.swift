@@ -110,7 +110,8 @@ extension SiteRules: SiteJudgement {
             offered.epsilonBillionths <= weakest.epsilonBillionths
         else {
             return .refuse(
-                .guaranteeTooWeak, detail: "epsilon \(offered.epsilonBillionths)e-9, delta \(offered.deltaTrillionths)e-12")
+                .guaranteeTooWeak,
+                detail: "epsilon \(offered.epsilonBillionths)e-9, delta \(offered.deltaTrillionths)e-12")
         }
         return nil
     }

@@ -51,14 +51,12 @@ public struct SpendingEntry: Hashable, Sendable, CBORCodable {
 /// Why the site's own books cannot be used.
 public enum SpendingLogError: Error, Hashable, Sendable, CustomStringConvertible {
     case file(FileError)
-    case unreadable(path: String, reason: CBORError)
     /// The sum of what was spent does not fit; nothing more is released.
     case overflow
 
     public var description: String {
         switch self {
         case .file(let error): error.description
-        case .unreadable(let path, let reason): "\(path) holds a record that cannot be read: \(reason)"
         case .overflow: "the recorded costs do not add up to a number of 64 bits; the dataset is closed"
         }
     }
@@ -70,7 +68,7 @@ public enum SpendingLogError: Error, Hashable, Sendable, CustomStringConvertible
 /// from an old backup, cannot make the data pay twice.
 public struct SpendingLog: ~Copyable {
     private var journal: Journal
-    private var entries: [Key: SpendingEntry] = [:]
+    private var entries: [Key: SpendingEntry]
 
     private struct Key: Hashable {
         let job: Digest
@@ -78,22 +76,19 @@ public struct SpendingLog: ~Copyable {
     }
 
     public init(path: String) throws(SpendingLogError) {
+        var found: [Key: SpendingEntry] = [:]
         do throws(FileError) {
-            let (journal, records) = try Journal.open(path)
-            self.journal = journal
-            for record in records { try remember(record) }
+            journal = try Journal(path) { (record) throws(FileError) in
+                let entry: SpendingEntry
+                do { entry = try SpendingEntry.decode(record) } catch {
+                    throw FileError(operation: "read", path: path, reason: "a record cannot be read: \(error)")
+                }
+                found[Key(job: entry.job, round: entry.round)] = entry
+            }
         } catch {
             throw .file(error)
         }
-    }
-
-    private mutating func remember(_ record: [UInt8]) throws(FileError) {
-        do {
-            let entry = try SpendingEntry.decode(record)
-            entries[Key(job: entry.job, round: entry.round)] = entry
-        } catch {
-            throw FileError(operation: "read", path: journal.path, reason: "a record cannot be read: \(error)")
-        }
+        entries = found
     }
 
     /// The update prepared for a round, if there is one: it is sent again, never replaced by other bytes.
