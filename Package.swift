@@ -157,7 +157,7 @@ let package = Package(
         tests("Modules", ["Ledger", "Tokens", "Reputation", "Privacy", "Federation", "Market"]),
         tests("Training", ["Training"]),
         tests("PluginHost", ["PluginHost", "PluginKit"]),
-        tests("Plugins", ["PluginHost", "PrivacyDP"]),
+        tests("Plugins", ["PluginHost", "PluginKit", "PrivacyDP", "CVinculum", "CSodium"]),
         tests("Node", ["Node"]),
         tests("NodeAPI", ["NodeAPI", "Node", "Primitives"]),
         tests("CommandLine", ["NodeAPI", "Node", "Primitives"]),
