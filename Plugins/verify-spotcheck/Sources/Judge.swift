@@ -1,11 +1,9 @@
 import CVinculum
 import PluginKit
 
-/// What the plugin measures beyond the interface's list, and its own reasons.
+/// The plugin's own reasons.
 enum Own {
-    /// How many rounds the measures of a member rest on: a count, not fixed point.
-    static let historyRoundsMeasure = UInt32(VIN_MEASURE_OWN) + 1
-    /// The reason of an update that looks like noise, by its score and by its likeness to the member's own history.
+    /// A score so low that the update looks like noise and not like work on other data.
     static let suspectedNoiseReason = UInt32(VIN_REASON_OWN) + 1
 }
 
@@ -30,7 +28,6 @@ private struct Measures {
 
     func result(_ measure: Int) -> VerifierResult? { values[UInt32(measure)] }
     func value(_ measure: Int) -> Int64? { result(measure)?.value }
-    var historyRounds: Int64 { values[Own.historyRoundsMeasure]?.value ?? 0 }
 }
 
 /// The judge: integers in, verdicts out, nothing kept.
@@ -45,6 +42,10 @@ struct Judge {
         for result in results {
             guard result.member < members else {
                 throw PluginFailure(.invalid, "a result names member \(result.member) of \(members)")
+            }
+            let isFlag = [UInt32(VIN_MEASURE_FINITE), UInt32(VIN_MEASURE_DUPLICATE)].contains(result.measure)
+            guard !isFlag || result.value == 0 || result.value == 1_000_000 else {
+                throw PluginFailure(.invalid, "measure \(result.measure) is \(result.value), not 0 or 1000000")
             }
             measures[Int(result.member)].add(result)
         }
@@ -73,7 +74,7 @@ struct Judge {
                 evidence: evidence)
         }
         guard commitment.isOpened else { return verdict(.refused, UInt32(VIN_REASON_NOT_OPENED), []) }
-        if let replay = measures.result(VIN_MEASURE_DUPLICATE), replay.value >= 1_000_000 {
+        if let replay = measures.result(VIN_MEASURE_DUPLICATE), replay.value == 1_000_000 {
             return verdict(.fault, UInt32(VIN_REASON_REPLAY), .checked, evidence: replay.evidence)
         }
         if let match = measures.result(VIN_MEASURE_MATCH), match.value < rules.matchLeast {
@@ -86,7 +87,7 @@ struct Judge {
             return verdict(.accepted, 0, .reexecuted, score: 1_000_000)
         }
         guard let finite = measures.value(VIN_MEASURE_FINITE) else { return verdict(.undecided, 0, []) }
-        guard finite >= 1_000_000 else { return verdict(.refused, UInt32(VIN_REASON_MALFORMED), .checked) }
+        guard finite == 1_000_000 else { return verdict(.refused, UInt32(VIN_REASON_MALFORMED), .checked) }
         if let norm = measures.value(VIN_MEASURE_NORM), norm > rules.normMax {
             return verdict(.refused, UInt32(VIN_REASON_NORM), .checked)
         }
@@ -94,14 +95,12 @@ struct Judge {
             // Bound and checked, not scored: paid its base, without the share.
             return verdict(.accepted, 0, .checked)
         }
+        // Cosines decide nothing: an honest site with unusual data falls to -0.4 against the others.
         let basis: VerifierVerdict.Basis = [.checked, .scored]
-        if let cosine = measures.value(VIN_MEASURE_COSINE_HISTORY), measures.historyRounds >= rules.historyLeast,
-            cosine < rules.noiseCosineMax, score < rules.noiseScoreMax
-        {
-            let outcome: VerifierVerdict.Outcome = rules.leavesOutSuspected ? .refused : .accepted
-            return verdict(outcome, Own.suspectedNoiseReason, basis)
+        if score < rules.scoreLeast {
+            let reason = score < rules.noiseScoreMax ? Own.suspectedNoiseReason : UInt32(VIN_REASON_SCORE)
+            return verdict(rules.leavesOutLowScores ? .refused : .accepted, reason, basis)
         }
-        let share = rules.payShare(score: score)
-        return verdict(.accepted, share == 0 ? UInt32(VIN_REASON_SCORE) : 0, basis, score: share)
+        return verdict(.accepted, 0, basis, score: min(score, 1_000_000))
     }
 }

@@ -9,7 +9,7 @@ struct SpotCheckTests {
         try VerifierHarness(LoadedPlugin(named: "verify-spotcheck"), id: "org.vinculum.verify-spotcheck")
     }
 
-    private func good(_ member: UInt32, score: Int64 = 500_000) -> [Result] {
+    private func good(_ member: UInt32, score: Int64 = 990_000) -> [Result] {
         [
             (member, VIN_MEASURE_FINITE, 1_000_000, 0, 0), (member, VIN_MEASURE_NORM, 400_000, 0, 0),
             (member, VIN_MEASURE_CONE_SCORE, score, 0, 0),
@@ -23,22 +23,21 @@ struct SpotCheckTests {
             + good(1) + [(1, VIN_MEASURE_DUPLICATE, 1_000_000, 1 << 32 | 2, 77)]
             + [(3, VIN_MEASURE_FINITE, 0, 0, 0)]
             + good(4) + [(4, VIN_MEASURE_NORM, 1_000_001, 0, 0)]
-            + good(5, score: -1)
-            + good(6, score: -50_000)
-            + [(6, VIN_MEASURE_COSINE_HISTORY, -1000, 0, 0), (6, VIN_MEASURE_OWN + 1, 5, 0, 0)]
-            + good(8, score: 100_000)
+            + good(5, score: 794_000)
+            + good(6, score: 36_000)
+            + good(8, score: 984_000)
         let verdicts = try harness().judge(
             VerifierHarness.job(members: 9),
             VerifierHarness.commitments((0..<9).map { (UInt32($0), opened: $0 != 2) }),
             VerifierHarness.results(results))
         #expect(verdicts.map(\.member) == Array(0..<9))
-        #expect(verdicts.map { Int($0.outcome) } == [1, 3, 2, 2, 2, 1, 2, 4, 1])
+        #expect(verdicts.map { Int($0.outcome) } == [1, 3, 2, 2, 2, 2, 2, 4, 1])
         #expect(
             verdicts.map { Int($0.reason) } == [
                 0, VIN_REASON_REPLAY, VIN_REASON_NOT_OPENED, VIN_REASON_MALFORMED, VIN_REASON_NORM, VIN_REASON_SCORE,
                 VIN_REASON_OWN + 1, 0, 0,
             ])
-        #expect(verdicts.map(\.score_e6) == [1_000_000, 0, 0, 0, 0, 0, 0, 0, 500_000])
+        #expect(verdicts.map(\.score_e6) == [990_000, 0, 0, 0, 0, 0, 0, 0, 984_000])
         #expect(verdicts[1].evidence.bytes.0 == 77)
         #expect(verdicts.allSatisfy { $0.basis != 0 })
     }
@@ -53,7 +52,6 @@ struct SpotCheckTests {
                 (0, VIN_MEASURE_FINITE, 1_000_000, 0, 0), (0, VIN_MEASURE_CONE_SCORE, value(), 0, 0),
                 (0, VIN_MEASURE_COSINE_HISTORY, value(), 0, 0), (0, VIN_MEASURE_COSINE_OTHERS, value(), 0, 0),
                 (0, VIN_MEASURE_NORM, value(), 0, 0), (0, VIN_MEASURE_HOLDOUT_GAIN, value(), 0, 0),
-                (0, VIN_MEASURE_OWN + 1, 10, 0, 0),
             ]
             let verdict = try harness.judge(
                 VerifierHarness.job(members: 1), VerifierHarness.commitments([(0, opened: true)]),
@@ -62,10 +60,30 @@ struct SpotCheckTests {
         }
     }
 
+    @Test("lets cosines decide nothing: an honest site with unusual data is unlike the others")
+    func cosinesDecideNothing() throws {
+        let results =
+            good(0) + [(0, VIN_MEASURE_COSINE_OTHERS, -400_000, 0, 0), (0, VIN_MEASURE_COSINE_HISTORY, -1, 0, 0)]
+        let verdict = try harness().judge(
+            VerifierHarness.job(members: 1), VerifierHarness.commitments([(0, opened: true)]),
+            VerifierHarness.results(results))
+        #expect(verdict[0].outcome == UInt32(VIN_OUTCOME_ACCEPTED))
+        #expect(verdict[0].score_e6 == 990_000)
+    }
+
+    @Test("pays low scores their base where the job says so")
+    func lowScoresCanStay() throws {
+        let verdict = try harness().judge(
+            VerifierHarness.job(members: 1, settings: "leave_out_low_scores=false\n"),
+            VerifierHarness.commitments([(0, opened: true)]), VerifierHarness.results(good(0, score: 500_000)))
+        #expect(verdict[0].outcome == UInt32(VIN_OUTCOME_ACCEPTED))
+        #expect(verdict[0].score_e6 == 0 && verdict[0].reason == UInt32(VIN_REASON_SCORE))
+    }
+
     @Test("judges the set of results, not their order")
     func orderDoesNotMatter() throws {
         let harness = try harness()
-        let results = good(0) + good(1, score: 10) + good(1, score: 5) + good(2)
+        let results = good(0) + good(1, score: 950_000) + good(1, score: 940_000) + good(2)
         let job = VerifierHarness.job(members: 3)
         let first = try harness.judge(
             job, VerifierHarness.commitments([(0, opened: true), (1, opened: true), (2, opened: true)]),
@@ -109,6 +127,11 @@ struct SpotCheckTests {
             try harness.plan(VerifierHarness.job(members: 1, settings: "task_rate_e6=10000\n"))
         }
         #expect(throws: Refused.self) { try harness.plan(VerifierHarness.job(members: 0)) }
+        #expect(throws: Refused(status: 1, message: "measure 3 is 1, not 0 or 1000000")) {
+            try harness.judge(
+                VerifierHarness.job(members: 1), VerifierHarness.commitments([(0, opened: true)]),
+                VerifierHarness.results([(0, VIN_MEASURE_DUPLICATE, 1, 0, 0)]))
+        }
         #expect(throws: Refused(status: 1, message: "member 0 has two commitments")) {
             try harness.judge(
                 VerifierHarness.job(members: 1), VerifierHarness.commitments([(0, opened: true), (0, opened: true)]), []

@@ -1,0 +1,270 @@
+import CSodium
+import CVinculum
+import Glibc
+import PluginKit
+import Testing
+
+/// The sandbox against what is known to go wrong in sandboxes, and against programs that try to get out.
+@Suite("runtime-process", .serialized, .enabled(if: access("/usr/bin/bwrap", X_OK) == 0, "bubblewrap is not installed"))
+struct ProcessRuntimeTests {
+    private struct Ended {
+        var result: vin_task_result
+        var output: String
+        var errors: String
+        var files: [String]
+    }
+
+    /// A runtime behind the interface.
+    private final class Runtime {
+        let host = TestHost()
+        let table: UnsafePointer<vin_runtime>
+        let folder: String
+
+        init() throws {
+            table = try LoadedPlugin(named: "runtime-process").instance(
+                kind: VIN_KIND_RUNTIME, id: "org.vinculum.runtime-process", host: host, as: vin_runtime.self)
+            var name = Array("/tmp/vinculum-runtime-XXXXXX".utf8CString)
+            try #require(mkdtemp(&name) != nil)
+            folder = String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            chmod(folder, 0o755)
+        }
+
+        deinit {
+            table.pointee.destroy(table.pointee.plugin_data)
+            system("rm -rf '\(folder)'")
+        }
+
+        /// Prepares `sh -c script` as a task; answers its number.
+        func prepare(
+            _ script: String, limits: vin_task_limits, program: String = "/bin/dash", wrongDigest: Bool = false,
+            input: String? = nil
+        ) throws -> UInt64 {
+            let outputPath = folder + "/output"
+            system("rm -rf '\(outputPath)'; mkdir '\(outputPath)'")
+            var number: UInt64 = 0
+            // Copies that live until the call returns; freed below.
+            var kept: [UnsafeMutableBufferPointer<UInt8>] = []
+            func text(_ value: String) -> vin_bytes {
+                let copy = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: value.utf8.count)
+                _ = copy.initialize(from: value.utf8)
+                kept.append(copy)
+                return vin_bytes(data: copy.baseAddress, size: UInt64(copy.count))
+            }
+            defer { for copy in kept { copy.deallocate() } }
+            let arguments = [text("-c"), text(script)]
+            let environment = [text("GREETING=hello")]
+            let inputs = input.map { [vin_task_input(host_path: text($0), inside_path: text("/data"))] } ?? []
+            var task = vin_task()
+            task.struct_size = UInt32(MemoryLayout<vin_task>.size)
+            task.flags = 1
+            task.program = text(program)
+            task.program_digest = wrongDigest ? digest(1) : try Self.digestOfFile(program)
+            task.output_path = text(outputPath)
+            task.limits = limits
+            let status = arguments.withUnsafeBufferPointer { arguments in
+                environment.withUnsafeBufferPointer { environment in
+                    inputs.withUnsafeBufferPointer { inputs in
+                        task.arguments = arguments.baseAddress
+                        task.arguments_count = UInt64(arguments.count)
+                        task.environment = environment.baseAddress
+                        task.environment_count = UInt64(environment.count)
+                        task.inputs = inputs.baseAddress
+                        task.inputs_count = UInt64(inputs.count)
+                        return table.pointee.prepare(table.pointee.plugin_data, &task, &number)
+                    }
+                }
+            }
+            try host.check(status)
+            return number
+        }
+
+        func start(_ task: UInt64) throws { try host.check(table.pointee.start(table.pointee.plugin_data, task)) }
+
+        func usage(_ task: UInt64, wait: UInt64) throws -> vin_task_usage {
+            var usage = vin_task_usage()
+            usage.struct_size = UInt32(MemoryLayout<vin_task_usage>.size)
+            try host.check(table.pointee.usage(table.pointee.plugin_data, task, wait, &usage))
+            return usage
+        }
+
+        func kill(_ task: UInt64) throws { try host.check(table.pointee.kill(table.pointee.plugin_data, task)) }
+
+        func collect(_ task: UInt64) throws -> Ended {
+            var result = vin_task_result()
+            result.struct_size = UInt32(MemoryLayout<vin_task_result>.size)
+            var errors: [UInt8] = []
+            let (status, output) = collecting { standardOutput in
+                let inner = collecting { standardError in
+                    table.pointee.collect(table.pointee.plugin_data, task, &result, standardOutput, standardError)
+                }
+                errors = inner.1
+                return inner.0
+            }
+            try host.check(status)
+            var files: [String] = []
+            if let directory = opendir(folder + "/output") {
+                while let entry = readdir(directory) {
+                    let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+                    }
+                    if name != "." && name != ".." { files.append(name) }
+                }
+                closedir(directory)
+            }
+            return Ended(
+                result: result, output: String(decoding: output, as: UTF8.self),
+                errors: String(decoding: errors, as: UTF8.self), files: files.sorted())
+        }
+
+        private static func digestOfFile(_ path: String) throws -> vin_digest {
+            let file = try #require(fopen(path, "rb"))
+            defer { fclose(file) }
+            var bytes = [UInt8](repeating: 0, count: 1 << 22)
+            bytes.removeLast(bytes.count - fread(&bytes, 1, bytes.count, file))
+            var digest = [UInt8](repeating: 0, count: 32)
+            crypto_generichash(&digest, 32, bytes, UInt64(bytes.count), nil, 0)
+            return try #require(Bytes32(digest)).digest
+        }
+    }
+
+    private func limits(
+        memory: UInt64 = 64 << 20, cpu: UInt64 = 5000, wall: UInt64 = 20_000, output: UInt64 = 1 << 20,
+        processes: UInt32 = 12
+    ) -> vin_task_limits {
+        vin_task_limits(
+            memory_bytes: memory, cpu_ms: cpu, wall_ms: wall, output_bytes: output, processes: processes, reserved: 0)
+    }
+
+    private func run(_ script: String, limits: vin_task_limits? = nil, input: String? = nil) throws -> Ended {
+        let runtime = try Runtime()
+        let task = try runtime.prepare(script, limits: limits ?? self.limits(), input: input)
+        try runtime.start(task)
+        while try runtime.usage(task, wait: 1000).state != UInt32(VIN_TASK_ENDED) {}
+        return try runtime.collect(task)
+    }
+
+    private func expect(_ ended: Ended, _ end: Int, _ code: Int, _ place: SourceLocation = #_sourceLocation) {
+        #expect(
+            ended.result.end == UInt32(end) && ended.result.code == Int32(code),
+            "ended \(ended.result.end) with \(ended.result.code): \(ended.errors)", sourceLocation: place)
+    }
+
+    @Test("runs a program with its environment and inputs, and takes its output and exit code")
+    func runs() throws {
+        let ended = try run(
+            "echo $GREETING $HOME; env | grep -c =; cat /data; echo kept > file; mkdir sub; ln -s /etc/passwd link; exit 7",
+            input: "/etc/debian_version")
+        expect(ended, VIN_TASK_EXITED, 7)
+        #expect(ended.output.hasPrefix("hello\n2\n1"))
+        // A link stays behind: followed on the host it would lead out of the output.
+        #expect(ended.files == ["file", "sub"])
+    }
+
+    @Test("hides the host: no network, no other process, no password file, no writing outside, no new privileges")
+    func hidesTheHost() throws {
+        let ended = try run(
+            """
+            cat /etc/shadow && echo FOUND
+            for place in /data/x /usr/x /x /dev/x /task/x /proc/sys/kernel/x; do (echo x > $place) && echo FOUND; done
+            grep -v lo: /proc/net/dev | grep : && echo FOUND
+            ls /proc | grep -c '^[0-9]'
+            ls /root /home /var /etc /work /tmp/* && echo FOUND
+            unshare -U true && echo FOUND
+            grep -E 'CapEff|NoNewPrivs|Uid' /proc/self/status
+            kill -9 -1; kill -9 1; echo alive
+            """)
+        expect(ended, VIN_TASK_EXITED, 0)
+        #expect(!ended.output.contains("FOUND"), "\(ended.output)")
+        #expect(ended.output.contains("CapEff:\t0000000000000000"))
+        #expect(ended.output.contains("NoNewPrivs:\t1"))
+        #expect(!ended.output.contains("Uid:\t0"))
+        #expect(ended.output.contains("alive"))
+    }
+
+    @Test("is an unprivileged user outside as well as inside when the node is root", .enabled(if: geteuid() == 0))
+    func dropsRoot() throws {
+        let runtime = try Runtime()
+        let task = try runtime.prepare("sleep 4.75", limits: limits())
+        try runtime.start(task)
+        #expect(try runtime.usage(task, wait: 300).state == UInt32(VIN_TASK_RUNNING))
+        // Searched from outside the sandbox: no process of the task may be root's.
+        #expect(system("ps -eo user:20,args | grep -q '^nobody .*[s]leep 4.75'") == 0)
+        #expect(system("ps -eo user:20,args | grep -q '^root .*[s]leep 4.75'") != 0)
+        try runtime.kill(task)
+        #expect(system("ps -eo args | grep -q '[s]leep 4.75'") != 0)
+        #expect(try runtime.collect(task).result.end == UInt32(VIN_TASK_KILLED))
+    }
+
+    @Test("hands no open descriptor on: bubblewrap would")
+    func closesDescriptors() throws {
+        let secret = open("/etc/passwd", O_RDONLY)
+        #expect(fcntl(secret, F_DUPFD, 40) >= 40)
+        let ended = try run("ls -l /proc/self/fd | grep -c -- '->'; ls -l /proc/self/fd | grep passwd && echo FOUND")
+        expect(ended, VIN_TASK_EXITED, 1)
+        // Standard input, output, error, and the directory that ls reads.
+        #expect(ended.output.hasPrefix("4"), "\(ended.output)")
+        #expect(!ended.output.contains("FOUND"))
+    }
+
+    @Test("bounds all output together, which a limit on single files would not")
+    func boundsTotalOutput() throws {
+        let ended = try run(
+            "for i in 1 2 3 4 5 6; do head -c 400000 /dev/zero > f$i; done; sleep 5")
+        expect(ended, VIN_TASK_LIMIT, VIN_LIMIT_OUTPUT)
+        #expect(ended.files.isEmpty)
+        let elsewhere = try run("head -c 9000000 /dev/zero > /dev/shm/x; head -c 9000000 /dev/zero > /tmp/x; echo $?")
+        expect(elsewhere, VIN_TASK_EXITED, 0)
+        #expect(elsewhere.output == "1\n")
+    }
+
+    @Test("names the limit that ended a task: memory, processor time, wall time")
+    func namesLimits() throws {
+        let hungry = "x=0123456789abcdef; while :; do x=$x$x; done"
+        expect(try run(hungry, limits: limits(memory: 48 << 20)), VIN_TASK_LIMIT, VIN_LIMIT_MEMORY)
+        expect(try run("while :; do :; done", limits: limits(cpu: 200)), VIN_TASK_LIMIT, VIN_LIMIT_CPU)
+        expect(
+            try run("trap '' TERM INT HUP; while :; do sleep 9; done", limits: limits(wall: 300)), VIN_TASK_LIMIT,
+            VIN_LIMIT_WALL)
+    }
+
+    @Test("says that a task was killed although bubblewrap's own exit code may be zero")
+    func saysKilled() throws {
+        expect(try run("kill -9 $$"), VIN_TASK_SIGNALLED, 9)
+        expect(try run("sh -c 'kill -9 $$'; exit 3"), VIN_TASK_EXITED, 3)
+    }
+
+    @Test("holds a fork bomb, and leaves nothing of it behind")
+    func holdsForkBomb() throws {
+        let ended = try run("f() { f | f & }; f; sleep 0.77", limits: limits(memory: 256 << 20, wall: 3000))
+        #expect(ended.result.end == UInt32(VIN_TASK_EXITED) || ended.result.code == Int32(VIN_LIMIT_PROCESSES))
+        #expect(system("ps -eo args | grep -q '[s]leep 0.77'") != 0)
+    }
+
+    @Test("refuses by name: another program than the digest says, an input that is not there, a task twice")
+    func refuses() throws {
+        let runtime = try Runtime()
+        #expect(
+            throws: Refused(status: 5, message: "the program /bin/dash does not have the digest that was given")
+        ) { try runtime.prepare("true", limits: limits(), wrongDigest: true) }
+        #expect(throws: Refused.self) { try runtime.prepare("true", limits: limits(), input: "/no/such/file") }
+        #expect(throws: Refused.self) { try runtime.prepare("true", limits: limits(wall: 0)) }
+        let task = try runtime.prepare("true", limits: limits())
+        #expect(throws: Refused(status: 2, message: "the task runs still")) { try runtime.collect(task) }
+        try runtime.start(task)
+        #expect(throws: Refused(status: 2, message: "the task was started before")) { try runtime.start(task) }
+        while try runtime.usage(task, wait: 1000).state != UInt32(VIN_TASK_ENDED) {}
+        _ = try runtime.collect(task)
+        #expect(throws: Refused(status: 8, message: "there is no task \(task)")) { try runtime.collect(task) }
+    }
+
+    @Test("ends its tasks with itself")
+    func endsTasksWithItself() throws {
+        do {
+            let runtime = try Runtime()
+            let task = try runtime.prepare("sleep 7.31", limits: limits())
+            try runtime.start(task)
+            #expect(try runtime.usage(task, wait: 200).state == UInt32(VIN_TASK_RUNNING))
+        }
+        #expect(system("ps -eo args | grep -q '[s]leep 7.31'") != 0)
+    }
+}
