@@ -123,7 +123,8 @@ public struct ConfigurationSchema: Sendable {
 
     /// The documented file: every key with its example, default, unit and meaning.
     public func documentedFile() -> String {
-        var text = "# \(title)\n# Every key is here. A key that is left out has its default; an unknown key is refused.\n"
+        var text =
+            "# \(title)\n# Every key is here. A key that is left out has its default; an unknown key is refused.\n"
         var section: String?
         for key in keys {
             if key.section != section {

@@ -88,7 +88,8 @@ public indirect enum ConfigurationValue: Sendable, Hashable {
     /// - Throws: one problem with line and column.
     static func parse(_ text: String, file: String) throws(ConfigurationError) -> [String: ConfigurationValue] {
         guard text.utf8.count <= 1 << 20 else {
-            throw ConfigurationError(file: file, problems: [.init(reason: "is over 1 MiB, too large for a configuration")])
+            throw ConfigurationError(
+                file: file, problems: [.init(reason: "is over 1 MiB, too large for a configuration")])
         }
         // The parser hands text over as C strings: a zero byte would cut a value short without a word.
         if text.utf8.contains(0) {

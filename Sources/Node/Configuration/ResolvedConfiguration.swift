@@ -114,7 +114,9 @@ public struct ResolvedConfiguration: Sendable {
             result[prefix] = value
             return
         }
-        for (name, entry) in entries { flatten(entry, prefix.isEmpty ? name : "\(prefix).\(name)", schema, into: &result) }
+        for (name, entry) in entries {
+            flatten(entry, prefix.isEmpty ? name : "\(prefix).\(name)", schema, into: &result)
+        }
         let isSection = prefix.isEmpty || schema.keys.contains { $0.section == prefix }
         if entries.isEmpty, !isSection { result[prefix] = value }
     }

@@ -1,0 +1,165 @@
+/// The node's own file, `node.toml`, typed. Paths are relative to the folder of the file.
+public struct NodeConfiguration: Sendable {
+    public let resolved: ResolvedConfiguration
+    /// The folder that relative paths start from.
+    public let baseFolder: String
+
+    public init(resolved: ResolvedConfiguration, baseFolder: String) {
+        self.resolved = resolved
+        self.baseFolder = baseFolder
+    }
+
+    public var role: String { resolved.text("node.role") }
+    public var dataFolder: String { path("node.data_folder") }
+    public var keyFile: String { path("node.key_file") }
+    public var genesisFile: String { path("node.genesis_file") }
+    public var consensusPlugin: String { resolved.text("consensus.plugin") }
+    public var blockInterval: Duration { resolved.milliseconds("consensus.block_interval_ms") }
+    public var snapshotEveryBlocks: Int { resolved.integer("ledger.snapshot_every_blocks") }
+    public var keepBlocks: Int { resolved.integer("ledger.keep_blocks") }
+    public var durability: String { resolved.text("ledger.durability") }
+    public var mempoolPerAccount: Int { resolved.integer("mempool.per_account") }
+    public var mempoolLimitBytes: Int { resolved.integer("mempool.limit_bytes") }
+    public var objectFolder: String { path("objects.folder") }
+    public var objectLimitBytes: Int { resolved.integer("objects.object_limit_bytes") }
+    public var objectStoreLimitBytes: Int { resolved.integer("objects.store_limit_bytes") }
+    public var pluginFolder: String { path("plugins.folder") }
+    public var enabledPlugins: [String] { resolved.list("plugins.enabled") }
+    public var trustedKeysFolder: String { path("plugins.trusted_keys_folder") }
+    public var allowedUnsigned: [String] { resolved.list("plugins.allow_unsigned_sha256") }
+    public var pluginIsolation: String { resolved.text("plugins.isolation") }
+    public var logLevel: String { resolved.text("log.level") }
+    public var logFormat: String { resolved.text("log.format") }
+    /// Nil where the socket is switched off.
+    public var unixSocket: String? { resolved.text("api.unix_socket").isEmpty ? nil : path("api.unix_socket") }
+    public var tcpHost: String { resolved.text("api.tcp_host") }
+    /// Nil where TCP is switched off.
+    public var tcpPort: Int? { resolved.integer("api.tcp_port") == 0 ? nil : resolved.integer("api.tcp_port") }
+    public var tokenFile: String { path("api.token_file") }
+    public var bodyLimitBytes: Int { resolved.integer("api.body_limit_bytes") }
+    public var requestTimeout: Duration { resolved.milliseconds("api.request_timeout_ms") }
+    public var waitLimit: Duration { resolved.milliseconds("api.wait_limit_ms") }
+    public var connectionLimit: Int { resolved.integer("api.connection_limit") }
+
+    /// A plugin's own table, unchecked; empty when the file has none.
+    public func pluginTable(_ id: String) -> [String: ConfigurationValue] {
+        if case .table(let all) = resolved.openTables["plugin"], case .table(let own) = all[id] { own } else { [:] }
+    }
+
+    private func path(_ key: String) -> String { absolutePath(resolved.text(key), from: baseFolder) }
+
+    public static let schema = ConfigurationSchema(
+        title: "Configuration of a Vinculum node.",
+        sections: [
+            "node": "Who this node is.",
+            "consensus": "How blocks are agreed on.",
+            "ledger": "What is stored, and how safely.",
+            "mempool": "Transactions that wait for a block.",
+            "api": "The local HTTP interface. A Unix socket is guarded by its file mode (0600), TCP by a bearer token.",
+            "objects": "Content-addressed files: models, updates, evidence.",
+            "plugins": "Which plugins are loaded. A plugin's own settings go in [plugin.ID]; the plugin checks them.",
+            "log": "What the node writes to standard error.",
+        ],
+        openTables: ["plugin"],
+        keys: nodeKeys + apiKeys)
+
+    private static let nodeKeys: [ConfigurationKey] = [
+        .init(
+            "node.role", .text(choices: ["development", "validator", "observer"]), default: .text("development"),
+            "What the node does: a chain of its own for development, proposing and voting, or following only."),
+        .init(
+            "node.data_folder", .text(choices: nil), default: .text("."),
+            "Where the ledger and its snapshots live. Relative paths start from the folder of this file."),
+        .init(
+            "node.key_file", .text(choices: nil), default: .text("keys/node.key"),
+            "The node's Ed25519 key, mode 0600."),
+        .init(
+            "node.genesis_file", .text(choices: nil), default: .text("genesis.dagcbor"),
+            "The genesis document; its CID is the chain's id."),
+        .init(
+            "consensus.plugin", .text(choices: nil), default: .text("org.vinculum.consensus-solo"),
+            "The id of the consensus plugin."),
+        .init(
+            "consensus.block_interval_ms", .integer(0...60_000), default: .integer(0), unit: "milliseconds",
+            "The least time between blocks; 0 makes a block as soon as there is a transaction."),
+        .init(
+            "ledger.snapshot_every_blocks", .integer(10...10_000_000), default: .integer(10_000), unit: "blocks",
+            "How often a snapshot of the state is written; a restart reads the last one and the blocks after it."),
+        .init(
+            "ledger.keep_blocks", .integer(0...(.max)), default: .integer(0), unit: "blocks",
+            "How many blocks are kept in full; 0 keeps all. Requests for older ones are answered with 'pruned'."),
+        .init(
+            "ledger.durability", .text(choices: ["full", "normal"]), default: .text("full"),
+            "full: nothing acknowledged is lost in a power failure. normal: the last blocks may be; never for validators."
+        ),
+        .init(
+            "mempool.per_account", .integer(1...4096), default: .integer(64), unit: "transactions",
+            "How many transactions of one account may wait."),
+        .init(
+            "mempool.limit_bytes", .integer(1_048_576...17_179_869_184), default: .integer(67_108_864), unit: "bytes",
+            "Memory for waiting transactions."),
+        .init(
+            "objects.folder", .text(choices: nil), default: .text("objects"), "Where objects are kept."),
+        .init(
+            "objects.object_limit_bytes", .integer(1024...1_099_511_627_776), default: .integer(1_073_741_824),
+            unit: "bytes", "The largest object that is taken."),
+        .init(
+            "objects.store_limit_bytes", .integer(1_048_576...(.max)), default: .integer(107_374_182_400),
+            unit: "bytes",
+            "All objects together; a full store refuses new ones."),
+        .init(
+            "plugins.folder", .text(choices: nil), default: .text("/usr/lib/vinculum/plugins"),
+            "Where plugins and their manifests are installed."),
+        .init(
+            "plugins.enabled", .textList, default: .list([]),
+            example: .list([]), "Ids of plugins to load besides the consensus plugin."),
+        .init(
+            "plugins.trusted_keys_folder", .text(choices: nil), default: .text("/etc/vinculum/trusted-keys"),
+            "Public minisign keys whose signatures on manifests are believed."),
+        .init(
+            "plugins.allow_unsigned_sha256", .textList, default: .list([]),
+            "Digests (hex) of unsigned plugin libraries that the operator takes responsibility for."),
+        .init(
+            "plugins.isolation", .text(choices: ["manifest", "process"]), default: .text("manifest"),
+            "manifest: as each plugin's manifest says. process: every plugin in a process of its own."),
+        .init(
+            "log.level", .text(choices: ["error", "warning", "info", "debug"]), default: .text("info"),
+            "The least severe message that is written."),
+        .init(
+            "log.format", .text(choices: ["text", "json"]), default: .text("text"),
+            "Lines for people, or one JSON object a line."),
+    ]
+
+    private static let apiKeys: [ConfigurationKey] = [
+        .init(
+            "api.unix_socket", .text(choices: nil), default: .text("api.sock"),
+            "Path of the Unix socket, at most 107 bytes; empty switches it off."),
+        .init(
+            "api.tcp_host", .text(choices: ["127.0.0.1", "::1"]), default: .text("127.0.0.1"),
+            "The loopback address to listen on. To serve other machines, put a TLS proxy in front."),
+        .init(
+            "api.tcp_port", .integer(0...65_535), default: .integer(0), "The TCP port; 0 switches TCP off."),
+        .init(
+            "api.token_file", .text(choices: nil), default: .text("keys/api.token"),
+            "The bearer token that TCP requests have to carry, mode 0600; made when it is missing."),
+        .init(
+            "api.body_limit_bytes", .integer(1024...67_108_864), default: .integer(1_048_576), unit: "bytes",
+            "The largest request body, objects excepted (see objects.object_limit_bytes)."),
+        .init(
+            "api.request_timeout_ms", .integer(100...600_000), default: .integer(30_000), unit: "milliseconds",
+            "How long a request's body may take to arrive, and a connection may stay silent within it."),
+        .init(
+            "api.wait_limit_ms", .integer(0...600_000), default: .integer(60_000), unit: "milliseconds",
+            "The longest wait that a request for events or a receipt may ask for."),
+        .init(
+            "api.connection_limit", .integer(1...65_536), default: .integer(256), unit: "connections",
+            "How many connections are served at once; further ones wait."),
+    ]
+}
+
+/// A path as it is when absolute, else below `folder`.
+public func absolutePath(_ path: String, from folder: String) -> String {
+    if path.hasPrefix("/") { return path }
+    if path.isEmpty || path == "." { return folder }
+    return folder.hasSuffix("/") ? folder + path : folder + "/" + path
+}

@@ -1,0 +1,104 @@
+extension SitePolicy {
+    public static let schema = ConfigurationSchema(
+        title: "A site: a data owner's identity, dataset and policy. The site enforces it on every job.",
+        sections: [
+            "site": "Who this site is and which node it asks. Answers are checked against certified headers.",
+            "dataset": "The data that stays here.",
+            "policy": "Which jobs are considered. A job that breaks a rule is refused with that rule's code.",
+            "guarantee": "The weakest privacy guarantee that is accepted.",
+            "budget": "How much privacy may be spent, over all jobs together. The ledger keeps the account.",
+        ],
+        keys: siteKeys + policyKeys
+            + GuaranteeKeys.keys(
+                section: "guarantee", epsilonName: "epsilon_per_job", epsilonMeaning: "The most epsilon for one job.",
+                verb: "one record, all records of a person, or the whole site")
+            + [
+                .init(
+                    required: "budget.epsilon_total", .decimal(1e-6...1000), example: .decimal(8),
+                    "The epsilon, at guarantee.delta, that all jobs together may cost this dataset."),
+                .init(
+                    "budget.per_job_share", .decimal(0.001...1), default: .decimal(1), example: .decimal(0.5),
+                    "The share of the total that one job may reserve."),
+            ])
+
+    private static let siteKeys: [ConfigurationKey] = [
+        .init(
+            required: "site.name", .text(choices: nil), example: .text("north-hospital"),
+            "A name for logs and tables; it does not go on the ledger."),
+        .init(
+            "site.key_file", .text(choices: nil), default: .text("keys/site.key"),
+            "The site's Ed25519 key, mode 0600. Relative paths start from the folder of this file."),
+        .init(
+            "site.data_folder", .text(choices: nil), default: .text("."),
+            "Where the site keeps its spending log and protected updates. Do not restore it from an old copy."),
+        .init(
+            required: "site.nodes", .textList,
+            example: .list([.text("unix:/run/vinculum/api.sock"), .text("http://127.0.0.1:7400")]),
+            "Nodes to ask, in order of preference: unix:PATH or http://HOST:PORT."),
+        .init(
+            "site.token_file", .text(choices: nil), default: .text(""),
+            "The bearer token for nodes reached over TCP, mode 0600."),
+        .init(
+            "site.genesis_file", .text(choices: nil), default: .text("genesis.dagcbor"),
+            "The genesis that certified headers have to lead back to."),
+        .init(
+            required: "dataset.name", .text(choices: nil), example: .text("xrays-2026"),
+            "The dataset's name on the ledger. A new version inherits what its parent has spent."),
+        .init(
+            required: "dataset.path", .text(choices: nil), example: .text("data"),
+            "The file or folder with the records."),
+        .init(
+            "dataset.format", .text(choices: ["idx", "safetensors"]), default: .text("safetensors"),
+            "How the records are stored."),
+        .init(
+            "dataset.person_column", .text(choices: nil), default: .text(""),
+            "The column that tells persons apart; needed for unit = \"person\"."),
+        .init(
+            "dataset.records_per_person", .integer(1...1_000_000), default: .integer(1), unit: "records",
+            "The most records of one person that are used."),
+        .init(
+            required: "dataset.size_band", .integer(1...1_000_000_000_000), example: .integer(5000), unit: "records",
+            "The public, rounded size by which this site is weighted; the exact count stays secret."),
+    ]
+
+    private static let policyKeys: [ConfigurationKey] = [
+        .init(
+            "policy.requesters", .textList, default: .list([]),
+            example: .list([.text("did:key:z6MkiTBz1ymuepAQ4HEHYSF1H8quG5GLVVQR3djdX3mDooWp")]),
+            "Accounts whose jobs are considered."),
+        .init(
+            "policy.any_requester", .boolean, default: .boolean(false),
+            "Considers everybody's jobs when policy.requesters is empty."),
+        .init(
+            required: "policy.purposes", .textList, example: .list([.text("research/imaging")]),
+            "Purposes that are allowed; a job names one."),
+        .init(
+            required: "policy.trainers", .textList,
+            example: .list([.text("0e5751c026e543b2e8ab2eb06099daa1d1e5df47778f7787faab45cdf12fe3a8")]),
+            "Digests (BLAKE2b-256, hex) of the trainers that may see the data."),
+        .init(
+            "policy.privacy_plugins", .textList, default: .list([.text("org.vinculum.privacy-dp")]),
+            "Ids of privacy plugins that are trusted to protect updates."),
+        .init(
+            "policy.verifiers", .textList, default: .list([]),
+            "Ids of verifiers that may judge updates; empty accepts any, since they see protected updates only."),
+        .init(
+            "policy.aggregations", .textList, default: .list([.text("mean")]), "Aggregation rules that are accepted."),
+        .init(
+            "policy.shown", .textList,
+            default: .list([.text("single-updates"), .text("group-sums"), .text("one-sum")]),
+            "What the aggregator may see of protected updates."),
+        .init(
+            "policy.least_members", .integer(1...256), default: .integer(3), unit: "members",
+            "The fewest members that a job may run with."),
+        .init(
+            "policy.least_base_pay", .amount, default: .text("0"), unit: "tokens",
+            "The least base pay for a round; 0 in a consortium."),
+        .init(
+            "policy.least_commit_ms", .integer(0...31_536_000_000), default: .integer(0), unit: "milliseconds",
+            "The shortest time for training that is accepted."),
+        .init(
+            "policy.dry_run", .boolean, default: .boolean(false),
+            "Only says what would be accepted; nothing leaves and nothing is signed."),
+    ]
+}

@@ -1,0 +1,100 @@
+import Federation
+import Primitives
+import Privacy
+
+/// A data owner's file, `site.toml`: who the site is, its dataset, and what it permits. The site enforces it; nobody
+/// else can change it.
+public struct SitePolicy: Sendable {
+    public let resolved: ResolvedConfiguration
+    public let baseFolder: String
+    public let requesters: [AccountID]
+    public let trainers: [Digest]
+    /// Digest of the file's text; it goes on the ledger with each acceptance.
+    public let digest: Digest
+
+    public var name: String { resolved.text("site.name") }
+    public var keyFile: String { path("site.key_file") }
+    public var dataFolder: String { path("site.data_folder") }
+    public var nodes: [String] { resolved.list("site.nodes") }
+    /// Nil where the node is reached over its Unix socket.
+    public var tokenFile: String? { resolved.text("site.token_file").isEmpty ? nil : path("site.token_file") }
+    public var genesisFile: String { path("site.genesis_file") }
+    public var datasetName: String { resolved.text("dataset.name") }
+    public var datasetPath: String { path("dataset.path") }
+    public var datasetFormat: String { resolved.text("dataset.format") }
+    /// Empty where the unit is not a person.
+    public var personColumn: String { resolved.text("dataset.person_column") }
+    public var recordsPerPerson: Int { resolved.integer("dataset.records_per_person") }
+    public var sizeBand: Int { resolved.integer("dataset.size_band") }
+    public var epsilonTotal: Double { resolved.decimal("budget.epsilon_total") }
+    public var perJobShare: Double { resolved.decimal("budget.per_job_share") }
+    public var dryRun: Bool { resolved.boolean("policy.dry_run") }
+    public var leastMembers: Int { resolved.integer("policy.least_members") }
+    public var weakest: Guarantee {
+        GuaranteeKeys.read(resolved, section: "guarantee", epsilonName: "epsilon_per_job")
+    }
+
+    /// The most epsilon for one job: the guarantee's own limit or the share of the whole budget, whichever is less.
+    public var epsilonPerJob: Double {
+        min(resolved.decimal("guarantee.epsilon_per_job"), epsilonTotal * perJobShare)
+    }
+
+    /// The policy in the ledger's terms.
+    public var rules: SiteRules {
+        var guarantee = weakest
+        guarantee.epsilonBillionths = UInt64(epsilonPerJob * 1e9 + 1e-3)
+        let shown: [ShownUpdates] = resolved.list("policy.shown").compactMap { name in
+            ["single-updates": .singleUpdates, "group-sums": .groupSums, "one-sum": .oneSum][name]
+        }
+        return SiteRules(
+            requesters: requesters, purposes: resolved.list("policy.purposes"), trainers: trainers,
+            mechanisms: resolved.list("policy.privacy_plugins"), verifiers: resolved.list("policy.verifiers"),
+            aggregations: resolved.list("policy.aggregations"), weakest: guarantee, shown: shown,
+            minimumMembers: UInt32(clamping: leastMembers),
+            minimumBasePay: resolved.amount("policy.least_base_pay"),
+            minimumCommitMilliseconds: UInt64(clamping: resolved.integer("policy.least_commit_ms")), digest: digest)
+    }
+
+    /// - Throws: every problem of the file at once.
+    public init(
+        text: String, file: String, baseFolder: String, environment: [String: String] = [:],
+        flags: [String: String] = [:]
+    ) throws(ConfigurationError) {
+        let resolved = try ResolvedConfiguration(
+            schema: Self.schema, text: text, file: file, environment: environment, flags: flags)
+        var problems = GuaranteeKeys.problems(resolved, section: "guarantee")
+        let locator = KeyLocator(text)
+        func parse<Value>(_ key: String, _ what: String, _ one: (String) -> Value?) -> [Value] {
+            resolved.list(key).compactMap { item in
+                if let value = one(item) { return value }
+                problems.append(
+                    .init(
+                        key: key, line: locator.line(of: key),
+                        reason: "lists \(ConfigurationValue.quoted(String(item.prefix(80)))), which is not \(what)"))
+                return nil
+            }
+        }
+        requesters = parse("policy.requesters", "an account (did:key:z…)") { try? AccountID(text: $0) }
+        trainers = parse("policy.trainers", "a digest of 64 hexadecimal digits") { try? Digest(hex: $0) }
+        let shown = ["single-updates", "group-sums", "one-sum"]
+        _ = parse("policy.shown", "one of \(shown.joined(separator: ", "))") { shown.contains($0) ? $0 : nil }
+        if resolved.list("policy.requesters").isEmpty, !resolved.boolean("policy.any_requester") {
+            problems.append(
+                .init(
+                    key: "policy.requesters", line: locator.line(of: "policy.requesters"), reason: "is empty",
+                    hint: "list accounts, or set policy.any_requester = true to consider everybody's jobs"))
+        }
+        if resolved.text("guarantee.unit") == "person", resolved.text("dataset.person_column").isEmpty {
+            problems.append(
+                .init(
+                    key: "dataset.person_column", reason: "is empty, but guarantee.unit is \"person\"",
+                    hint: "name the column that tells persons apart, or set guarantee.unit = \"record\""))
+        }
+        if !problems.isEmpty { throw ConfigurationError(file: file, problems: problems) }
+        self.resolved = resolved
+        self.baseFolder = baseFolder
+        digest = Digest.blake2b256(Array(text.utf8))
+    }
+
+    private func path(_ key: String) -> String { absolutePath(resolved.text(key), from: baseFolder) }
+}
