@@ -35,7 +35,9 @@ final class SandboxTask {
         self.settings = settings
         do throws(PluginFailure) {
             arguments = try SandboxArguments.make(task, settings)
-            for input in task.inputs { try Self.checkReadable(input.hostPath) }
+            for input in task.inputs {
+                try Readability.check(input.hostPath, user: settings.userID, group: settings.groupID)
+            }
         } catch {
             close(copy)
             throw error
@@ -175,12 +177,6 @@ final class SandboxTask {
         var bytes = [UInt8](repeating: 0, count: Self.keptBytes)
         let got = read(file, &bytes, bytes.count)
         return got > 0 ? Array(bytes[..<got]) : []
-    }
-
-    private static func checkReadable(_ path: String) throws(PluginFailure) {
-        guard access(path, R_OK) == 0 else {
-            throw PluginFailure(.notFound, "the input \(path) cannot be read: \(reason(errno))")
-        }
     }
 
     private static func digest(of descriptor: Int32) throws(PluginFailure) -> Bytes32? {

@@ -230,4 +230,24 @@ struct SoloConsensusTests {
         try engine.step(start(validators: [[UInt8](repeating: 10, count: 32)]))
         #expect(try engine.step(transactions(5000, at: 2000)).isEmpty)
     }
+
+    @Test("answers errors to bytes that are no event, and is as before")
+    func survivesAnyBytes() throws {
+        let engine = try Engine()
+        try engine.step(start())
+        let before = engine.snapshot
+        let good = transactions(3, at: 2000).bytes
+        var words = SeededWords(seed: 12)
+        for _ in 0..<3000 {
+            var bytes = good
+            bytes[Int(words.nextWord() % 8)] = UInt8(truncatingIfNeeded: words.nextWord())
+            if words.nextWord() % 2 == 0 { bytes.removeLast(Int(words.nextWord() % UInt64(bytes.count))) }
+            // A changed kind may be a good event of another kind without effect; what is refused has none.
+            let (status, effects) = collecting { sink in
+                borrowed(bytes) { engine.table.pointee.step(engine.table.pointee.plugin_data, $0, sink) }
+            }
+            if status != 0 { #expect(effects.isEmpty) }
+        }
+        #expect(engine.snapshot == before)
+    }
 }

@@ -127,7 +127,7 @@ struct ProcessRuntimeTests {
         }
     }
 
-    private func limits(
+    fileprivate func limits(
         memory: UInt64 = 64 << 20, cpu: UInt64 = 5000, wall: UInt64 = 20_000, output: UInt64 = 1 << 20,
         processes: UInt32 = 12
     ) -> vin_task_limits {
@@ -266,5 +266,32 @@ struct ProcessRuntimeTests {
             #expect(try runtime.usage(task, wait: 200).state == UInt32(VIN_TASK_RUNNING))
         }
         #expect(system("ps -eo args | grep -q '[s]leep 7.31'") != 0)
+    }
+
+    @Test("ends its tasks when its process dies without a word")
+    func endsTasksWhenItsProcessDies() async throws {
+        await #expect(processExitsWith: .signal(SIGKILL)) {
+            let runtime = try Runtime()
+            let task = try runtime.prepare("sleep 8.53", limits: ProcessRuntimeTests().limits())
+            try runtime.start(task)
+            _ = try runtime.usage(task, wait: 200)
+            kill(getpid(), SIGKILL)
+        }
+        usleep(300_000)
+        #expect(system("ps -eo args | grep -q '[s]leep 8.53'") != 0)
+    }
+
+    @Test("names the folder that keeps the task's user from an input", .enabled(if: geteuid() == 0))
+    func namesUnreadableInput() throws {
+        let runtime = try Runtime()
+        let closed = runtime.folder + "/closed"
+        mkdir(closed, 0o700)
+        system("echo x > '\(closed)/data'")
+        #expect(
+            throws: Refused(
+                status: 5,
+                message:
+                    "the task's user 65534 may not read \(closed), on the way to an input: change its mode or user_id")
+        ) { try runtime.prepare("true", limits: limits(), input: closed + "/data") }
     }
 }
