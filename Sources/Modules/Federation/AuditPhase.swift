@@ -53,7 +53,8 @@ extension OpenJob {
         return all
     }
 
-    /// Decides every member for whom enough auditors other than itself say the same. A decision stands, whatever comes later.
+    /// Decides every member for whom enough auditors other than itself say the same. A decision stands, whatever
+    /// comes later.
     /// If all have spoken and a member is undecided, a larger draw follows; after the largest it stays undecided.
     mutating func tally(_ context: inout ModuleContext) throws(Refusal) {
         guard let round, round.phase == .audit, round.auditorsToDraw == 0 else { return }

@@ -86,7 +86,8 @@ public struct AuditorRecord: Hashable, Sendable, CBORCodable {
     }
 }
 
-/// Where a model comes from. Tuple: [model, Merkle root, previous model, included members, updates, evidence, highest cost of the
+/// Where a model comes from. Tuple: [model, Merkle root, previous model, included members, updates, evidence, highest
+/// cost of the
 /// round at each order, paid for the round, height].
 public struct LineageRecord: Hashable, Sendable, CBORCodable {
     public let model: CID

@@ -66,8 +66,10 @@ enum AuditorRegister {
 
 /// Drawing auditors from the beacon of a block after the one that asked for them.
 extension OpenJob {
-    /// Registered auditors that hold all of the job's verifiers, ascending. Left out are, by rule and for everyone alike: the
-    /// requester and the aggregator, who have a stake in the model; barred accounts; who was drawn before in the round; and
+    /// Registered auditors that hold all of the job's verifiers, ascending. Left out are, by rule and for everyone
+    /// alike: the
+    /// requester and the aggregator, who have a stake in the model; barred accounts; who was drawn before in the
+    /// round; and
     /// members, as long as enough others remain. A member that is drawn has no say on itself.
     func candidates(
         drawn: [AccountID], atLeast wanted: Int? = nil, _ context: inout ModuleContext

@@ -131,7 +131,8 @@ extension OpenJob {
         try save(member, &context)
     }
 
-    /// Takes an active member out of the job and gives back what it reserved for rounds of which nothing has left. The caller
+    /// Takes an active member out of the job and gives back what it reserved for rounds of which nothing has left.
+    /// The caller
     /// saves the member.
     mutating func leave(
         _ member: inout MemberRecord, as status: MemberStatus, _ context: inout ModuleContext

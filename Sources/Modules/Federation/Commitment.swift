@@ -1,6 +1,7 @@
 import Primitives
 
-/// The commitment to an update: the salt hides the update until it is revealed, and everything else keeps a commitment from
+/// The commitment to an update: the salt hides the update until it is revealed, and everything else keeps a
+/// commitment from
 /// being used by another member, in another round or on another chain.
 public enum Commitment {
     /// BLAKE2b-256 of `vinculum/commitment/1`, a zero byte and [chain, job, round, member, salt, update].
@@ -19,7 +20,8 @@ public enum Commitment {
     }
 }
 
-/// What a member signs when it hands its update over; two of them for one round that name different updates prove a fault.
+/// What a member signs when it hands its update over; two of them for one round that name different updates prove a
+/// fault.
 /// Tuple: [chain, job, round, member, update].
 public struct UpdateStatement: Hashable, Sendable {
     public let chain: CID

@@ -5,7 +5,8 @@ public enum Draw {
     /// - Parameters:
     ///   - candidates: in ascending order, so that all draw from the same list.
     ///   - start: how many were drawn before for this round; a larger draw goes on from there.
-    /// - Returns: at most `count` of the candidates, in the order in which they were drawn. Each pick takes 128 bits modulo the
+    /// - Returns: at most `count` of the candidates, in the order in which they were drawn. Each pick takes 128 bits
+    /// modulo the
     ///   number of candidates: the bias is below 2^-100.
     public static func pick<Candidate>(
         _ count: Int, from candidates: [Candidate], beacon: Digest, job: Digest, round: UInt32, start: Int

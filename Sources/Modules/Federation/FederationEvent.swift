@@ -1,8 +1,10 @@
 import Ledger
 import Primitives
 
-/// Kinds of events of the Federation module. Every payload is a CBOR array that starts with the job, and names members by their
-/// index in the terms; the accounts of an event are those who may have to act or are concerned, so that a party can drive
+/// Kinds of events of the Federation module. Every payload is a CBOR array that starts with the job, and names
+/// members by their
+/// index in the terms; the accounts of an event are those who may have to act or are concerned, so that a party can
+/// drive
 /// itself by following its own account.
 public enum FederationEvent: String, CaseIterable, Sendable {
     /// [job, escrow]; accounts: requester, aggregator, members
@@ -23,9 +25,11 @@ public enum FederationEvent: String, CaseIterable, Sendable {
     case roundOpened = "federation.round_opened"
     /// [job, round, member, commitment]; member, aggregator
     case memberCommitted = "federation.member_committed"
-    /// [job, round, members committed, deadline (ms)]; aggregator, committed members: reveals are open from the next block
+    /// [job, round, members committed, deadline (ms)]; aggregator, committed members: reveals are open from the next
+    /// block
     case commitsClosed = "federation.commits_closed"
-    /// [job, round, auditors wanted]; aggregator: `advance` in a later block fetches the beacon if no other transaction does
+    /// [job, round, auditors wanted]; aggregator: `advance` in a later block fetches the beacon if no other
+    /// transaction does
     case drawWaits = "federation.draw_waits"
     /// [job, round, auditors so far]; the auditors drawn, aggregator
     case auditorsDrawn = "federation.auditors_drawn"

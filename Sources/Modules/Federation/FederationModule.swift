@@ -3,7 +3,8 @@ import Primitives
 
 /// Jobs of federated training: escrow, invitation, rounds in five phases, verdicts, publication, pay.
 ///
-/// The module keeps everything it needs between two transactions in the state, so that a node, a site, an auditor or an
+/// The module keeps everything it needs between two transactions in the state, so that a node, a site, an auditor or
+/// an
 /// aggregator that starts again goes on from what it reads there.
 public struct FederationModule: LedgerModule {
     public enum Action: String, CaseIterable, Sendable {

@@ -1,7 +1,8 @@
 import Ledger
 import Primitives
 
-/// Where the Federation module keeps its records, all below `m/federation/`. Jobs are 32 bytes, accounts 33, rounds 4 bytes most
+/// Where the Federation module keeps its records, all below `m/federation/`. Jobs are 32 bytes, accounts 33, rounds 4
+/// bytes most
 /// significant first; nothing separates them.
 public enum FederationPaths {
     public static let module = "federation"

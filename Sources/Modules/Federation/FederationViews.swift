@@ -43,7 +43,8 @@ public struct RoundView: Hashable, Sendable {
     public func isDrawn(_ account: AccountID) -> Bool { record.auditors.contains(account) }
 }
 
-/// What a member has to know of itself, from the values of `FederationPaths.member` and, if there is one, `.submission`.
+/// What a member has to know of itself, from the values of `FederationPaths.member` and, if there is one,
+/// `.submission`.
 public struct MemberView: Hashable, Sendable {
     public let record: MemberRecord
     public let submission: SubmissionRecord?

@@ -156,7 +156,8 @@ public struct PaymentTerms: Hashable, Sendable, CBORCodable {
     }
 }
 
-/// How long each phase may take, in milliseconds of the chain's time. Tuple: [accept, commit, reveal, audit, propose, confirm].
+/// How long each phase may take, in milliseconds of the chain's time. Tuple: [accept, commit, reveal, audit, propose,
+/// confirm].
 public struct PhaseDeadlines: Hashable, Sendable, CBORCodable {
     public var acceptMilliseconds: UInt64
     public var commitMilliseconds: UInt64

@@ -8,7 +8,8 @@ public enum JobStatus: UInt8, CaseIterable, Sendable {
     public var hasEnded: Bool { self == .finished || self == .aborted }
 }
 
-/// A job as it stands. Tuple: [requester, status, aggregator, round, rounds done, accept deadline (ms), pay fund, paid, refunded,
+/// A job as it stands. Tuple: [requester, status, aggregator, round, rounds done, accept deadline (ms), pay fund,
+/// paid, refunded,
 /// model, members invited, members answered, members active, closing, end].
 public struct JobRecord: Hashable, Sendable, CBORCodable {
     public let requester: AccountID

@@ -4,7 +4,8 @@ import Privacy
 
 /// Everything that a site's policy decides by, fixed when the job is submitted.
 ///
-/// Tuple: [purpose, members, minimum members, aggregator, rounds, trainer, trainer parameters, mechanism, guarantee, cost a round,
+/// Tuple: [purpose, members, minimum members, aggregator, rounds, trainer, trainer parameters, mechanism, guarantee,
+/// cost a round,
 /// verifiers, aggregation, auditors a round, quorum, payment, deadlines, initial model, model descriptor, holdout].
 public struct JobTerms: Hashable, Sendable, CBORCodable {
     /// An identifier that policies list, such as `research/imaging`; not free text.
@@ -39,6 +40,34 @@ public struct JobTerms: Hashable, Sendable, CBORCodable {
     public static let maximumRounds: UInt32 = 10_000
     /// With the larger draws, at most so many times `auditorsPerRound` are drawn in a round.
     public static let largestDraw: UInt32 = 3
+
+    public init(
+        purpose: String, members: [AccountID], minimumMembers: UInt32, aggregator: AccountID, rounds: UInt32,
+        trainer: Digest, trainerParameters: [Parameter], mechanism: PrivacyMechanism, guarantee: Guarantee,
+        costPerRound: CostVector, verifiers: [PluginReference], aggregation: AggregationRule, auditorsPerRound: UInt32,
+        quorum: UInt32, payment: PaymentTerms, deadlines: PhaseDeadlines, initialModel: CID, modelDescriptor: String,
+        holdout: CID
+    ) {
+        self.purpose = purpose
+        self.members = members
+        self.minimumMembers = minimumMembers
+        self.aggregator = aggregator
+        self.rounds = rounds
+        self.trainer = trainer
+        self.trainerParameters = trainerParameters
+        self.mechanism = mechanism
+        self.guarantee = guarantee
+        self.costPerRound = costPerRound
+        self.verifiers = verifiers
+        self.aggregation = aggregation
+        self.auditorsPerRound = auditorsPerRound
+        self.quorum = quorum
+        self.payment = payment
+        self.deadlines = deadlines
+        self.initialModel = initialModel
+        self.modelDescriptor = modelDescriptor
+        self.holdout = holdout
+    }
 
     /// What the terms promise at most, without the fee allowance.
     public func largestPay() throws(AmountError) -> Amount {

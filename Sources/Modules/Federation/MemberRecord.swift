@@ -11,7 +11,8 @@ public enum MemberStatus: UInt8, CaseIterable, Sendable {
     case slashed = 5
 }
 
-/// A member of a job. Tuple: [index, status, dataset or null, policy digest or null, rounds reserved, size band, held back, paid,
+/// A member of a job. Tuple: [index, status, dataset or null, policy digest or null, rounds reserved, size band, held
+/// back, paid,
 /// forfeited, missed in a row, reason of a refusal].
 public struct MemberRecord: Hashable, Sendable, CBORCodable {
     public let index: UInt32

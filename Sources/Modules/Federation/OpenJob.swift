@@ -1,7 +1,8 @@
 import Ledger
 import Primitives
 
-/// A job taken up by one action: what every rule needs, loaded once and saved once. Members and submissions are loaded and
+/// A job taken up by one action: what every rule needs, loaded once and saved once. Members and submissions are
+/// loaded and
 /// saved as they are touched.
 struct OpenJob {
     let id: Digest

@@ -3,7 +3,8 @@ import Primitives
 import Privacy
 import Reputation
 
-/// A global model is published in two phases: the aggregator proposes, and drawn auditors that computed the same confirm.
+/// A global model is published in two phases: the aggregator proposes, and drawn auditors that computed the same
+/// confirm.
 extension OpenJob {
     mutating func propose(_ body: ProposeBody, _ context: inout ModuleContext) throws(Refusal) {
         guard context.sender == record.aggregator else { throw FederationCode.notAggregator.refusal("propose") }

@@ -102,7 +102,8 @@ extension OpenJob {
         }
     }
 
-    /// The data owner takes its data out at once. What was revealed stays, and is paid; pay that is held back comes at the end.
+    /// The data owner takes its data out at once. What was revealed stays, and is paid; pay that is held back comes
+    /// at the end.
     mutating func withdraw(_ context: inout ModuleContext) throws(Refusal) {
         let account = context.sender
         guard !record.status.hasEnded else { throw FederationCode.wrongStatus.refusal("the job has ended") }

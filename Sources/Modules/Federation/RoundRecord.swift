@@ -41,8 +41,10 @@ public struct ModelProposal: Hashable, Sendable, CBORCodable {
     }
 }
 
-/// A round as it stands. Tuple: [phase, model before, deadline of the phase (ms), participants, height at which the commit phase
-/// closed, auditors, lost auditors, auditors to draw, height since which they wait, proposal or null, confirmed by, rejected by,
+/// A round as it stands. Tuple: [phase, model before, deadline of the phase (ms), participants, height at which the
+/// commit phase
+/// closed, auditors, lost auditors, auditors to draw, height since which they wait, proposal or null, confirmed by,
+/// rejected by,
 /// attempts, aggregator lost, model after or null].
 public struct RoundRecord: Hashable, Sendable, CBORCodable {
     public internal(set) var phase: RoundPhase

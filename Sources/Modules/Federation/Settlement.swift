@@ -3,7 +3,8 @@ import Primitives
 import Privacy
 import Reputation
 
-/// Pay at the end of a round and of a job. Everything comes out of the escrow, and what is left goes back: payments and refund
+/// Pay at the end of a round and of a job. Everything comes out of the escrow, and what is left goes back: payments
+/// and refund
 /// add up to the escrow to the unit.
 extension OpenJob {
     /// Pays the round, then opens the next or ends the job.
@@ -85,7 +86,8 @@ extension OpenJob {
         submission.state == .revealed && submission.outcome == .accepted
     }
 
-    /// The base for an update that was accepted, or that nobody judged in time, which is not the member's fault; a share by score
+    /// The base for an update that was accepted, or that nobody judged in time, which is not the member's fault; a
+    /// share by score
     /// only if accepted. Rounded down: the rest goes back to the requester.
     private func earnings(_ submission: SubmissionRecord, scores: UInt64) throws(Refusal) -> Amount {
         guard submission.state == .revealed else { return .zero }
@@ -116,7 +118,8 @@ extension OpenJob {
         }
     }
 
-    /// An auditor is paid for a verdict that agrees with everything that was decided, and loses standing for one that does not.
+    /// An auditor is paid for a verdict that agrees with everything that was decided, and loses standing for one that
+    /// does not.
     private mutating func settleAuditors(
         _ round: RoundRecord, _ parts: [(index: UInt32, account: AccountID, record: SubmissionRecord?)],
         _ context: inout ModuleContext

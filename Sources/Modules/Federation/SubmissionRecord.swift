@@ -27,7 +27,8 @@ public enum Outcome: UInt8, CaseIterable, Sendable {
     case undecided = 6
 }
 
-/// Tuple: [state, commitment or null, update or null, size, reason, outcome or null, score (1e-6), evidence or null, earned, of
+/// Tuple: [state, commitment or null, update or null, size, reason, outcome or null, score (1e-6), evidence or null,
+/// earned, of
 /// which held back].
 public struct SubmissionRecord: Hashable, Sendable, CBORCodable {
     public internal(set) var state: SubmissionState

@@ -140,7 +140,8 @@ public struct AnswerBody: Hashable, Sendable, CBORCodable {
     }
 }
 
-/// A drawn auditor says of each replica, by index, whether its result is right. Body of `verdict`. Tuple: [task, [outcome…]]: 1
+/// A drawn auditor says of each replica, by index, whether its result is right. Body of `verdict`. Tuple: [task,
+/// [outcome…]]: 1
 /// accepted, 2 rejected, and 0 for a replica that was lost or revealed nothing.
 public struct TaskVerdictBody: Hashable, Sendable, CBORCodable {
     public var task: Digest

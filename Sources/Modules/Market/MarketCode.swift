@@ -30,7 +30,8 @@ public enum MarketCode: Int32, CaseIterable, Sendable {
     public func refusal(_ detail: String) -> Refusal { Refusal(code: code, detail: detail) }
 }
 
-/// Why an offer does not fit a task; append-only. A task that is not matched says how many offers failed for which reason.
+/// Why an offer does not fit a task; append-only. A task that is not matched says how many offers failed for which
+/// reason.
 public enum MatchReason: UInt8, CaseIterable, Sendable {
     case expired = 0
     case withdrawn = 1

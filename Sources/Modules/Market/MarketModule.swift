@@ -2,7 +2,8 @@ import Ledger
 import Primitives
 import Reputation
 
-/// Offers of machines and tasks for them: matched by price, fit and standing, drawn by the beacon, checked before they are paid.
+/// Offers of machines and tasks for them: matched by price, fit and standing, drawn by the beacon, checked before
+/// they are paid.
 public struct MarketModule: LedgerModule {
     public enum Action: String, CaseIterable, Sendable {
         case offer, submit, commit, reveal, answer, verdict, cancel, advance

@@ -82,7 +82,8 @@ public struct OfferRecord: Hashable, Sendable, CBORCodable {
         isWithdrawn = try decoder.bool()
     }
 
-    /// Why the offer does not fit, or nil. Price, hardware and the rest before standing, so that the reason is the most useful.
+    /// Why the offer does not fit, or nil. Price, hardware and the rest before standing, so that the reason is the
+    /// most useful.
     public func mismatch(with task: TaskTerms, requester: AccountID, score: Int64, at now: UInt64) -> MatchReason? {
         let (has, needs) = (terms.hardware, task.hardware)
         if isWithdrawn { return .withdrawn }

@@ -45,7 +45,8 @@ struct OpenTask {
 
     // MARK: Matching
 
-    /// Offers that fit, best first: the price, made lower by up to half for standing; then the identifier. One for each provider.
+    /// Offers that fit, best first: the price, made lower by up to half for standing; then the identifier. One for
+    /// each provider.
     func fitting(
         _ context: inout ModuleContext
     ) throws(Refusal) -> (offers: [(id: Digest, offer: OfferRecord)], mismatches: [Mismatch]) {

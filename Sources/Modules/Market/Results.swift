@@ -54,7 +54,8 @@ extension OpenTask {
         try closeReveals(&context)
     }
 
-    /// Draws whether there is an audit, and the auditors: owners of fitting offers who hold no replica. They are at hand too in case
+    /// Draws whether there is an audit, and the auditors: owners of fitting offers who hold no replica. They are at
+    /// hand too in case
     /// the results differ.
     mutating func drawAudit(_ context: inout ModuleContext) throws(Refusal) {
         guard record.status == .revealing || record.status == .judging, !record.isAuditDrawn else { return }
@@ -85,7 +86,8 @@ extension OpenTask {
         try judge(&context)
     }
 
-    /// A benchmark waits for its answer. Otherwise equal results that the beacon does not send to an audit are accepted, and
+    /// A benchmark waits for its answer. Otherwise equal results that the beacon does not send to an audit are
+    /// accepted, and
     /// everything else waits for auditors; without any, the majority of replicas decides.
     private mutating func judge(_ context: inout ModuleContext) throws(Refusal) {
         guard terms.kind == .benchmark || record.isAuditDrawn else { return }
@@ -134,7 +136,8 @@ extension OpenTask {
         try tally(isLate: false, &context)
     }
 
-    /// More than half of the auditors who can still speak decide a replica; when all have and they are even, replicas vote.
+    /// More than half of the auditors who can still speak decide a replica; when all have and they are even, replicas
+    /// vote.
     mutating func tally(isLate: Bool, _ context: inout ModuleContext) throws(Refusal) {
         let spoken = record.verdicts.filter { !$0.outcomes.isEmpty }
         let voters = isLate ? spoken.count : record.verdicts.count

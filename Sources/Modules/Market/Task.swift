@@ -1,8 +1,10 @@
 import Ledger
 import Primitives
 
-/// What is asked of providers. Tuple: [program, input, kind, hardware, units, highest price a unit, replicas, place or empty, least
-/// uptime (1e-6), least score, auditors, auditor fee, tolerance (1e-6), matching (ms), execution (ms), reveal (ms), audit (ms),
+/// What is asked of providers. Tuple: [program, input, kind, hardware, units, highest price a unit, replicas, place
+/// or empty, least
+/// uptime (1e-6), least score, auditors, auditor fee, tolerance (1e-6), matching (ms), execution (ms), reveal (ms),
+/// audit (ms),
 /// answer commitment or null].
 public struct TaskTerms: Hashable, Sendable, CBORCodable {
     public var program: Digest

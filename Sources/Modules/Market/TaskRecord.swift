@@ -117,7 +117,8 @@ public struct Mismatch: Hashable, Sendable, CBORCodable {
     }
 }
 
-/// A task as it stands. Tuple: [requester, status, deadline (ms), replicas, mismatches, reassignments, audit drawn, audited, verdicts,
+/// A task as it stands. Tuple: [requester, status, deadline (ms), replicas, mismatches, reassignments, audit drawn,
+/// audited, verdicts,
 /// paid, refunded].
 public struct TaskRecord: Hashable, Sendable, CBORCodable {
     public let requester: AccountID

@@ -100,7 +100,8 @@ extension OpenTask {
         }
     }
 
-    /// Replaces providers that were silent; after too many, or when nobody fits in time, the task goes on with what it has.
+    /// Replaces providers that were silent; after too many, or when nobody fits in time, the task goes on with what
+    /// it has.
     private mutating func reassign(_ context: inout ModuleContext) throws(Refusal) {
         for index in record.replicas.indices
         where record.replicas[index].outcome == .open && record.replicas[index].commitment == nil {

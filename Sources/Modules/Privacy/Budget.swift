@@ -1,7 +1,8 @@
 import Ledger
 import Primitives
 
-/// The budget of datasets, as functions for the modules above and for the actions of owners. Each checks everything before
+/// The budget of datasets, as functions for the modules above and for the actions of owners. Each checks everything
+/// before
 /// it writes anything.
 public enum Budget {
     /// The most rounds that one reservation covers.
@@ -23,7 +24,8 @@ public enum Budget {
         return record
     }
 
-    /// Sets `rounds` times `costPerRound` aside for a job, if some order admits all of it beside what is spent and reserved.
+    /// Sets `rounds` times `costPerRound` aside for a job, if some order admits all of it beside what is spent and
+    /// reserved.
     public static func reserve(
         _ body: ReserveBody, owner: AccountID, _ context: inout ModuleContext
     ) throws(Refusal) {
@@ -54,7 +56,8 @@ public enum Budget {
     }
 
     /// Finalises the cost of one protected update. The same (job, round, commitment) again changes nothing and is
-    /// accepted; another commitment in the round costs again. The first of a round is paid out of the reservation while
+    /// accepted; another commitment in the round costs again. The first of a round is paid out of the reservation
+    /// while
     /// it lasts; what goes beyond it must be admitted like a new cost.
     /// - Returns: whether anything was charged.
     @discardableResult

@@ -1,6 +1,7 @@
 import Primitives
 
-/// Rényi divergences at the 32 fixed orders, as integers in 1e-9, rounded up by whoever computed them. Limits, what was
+/// Rényi divergences at the 32 fixed orders, as integers in 1e-9, rounded up by whoever computed them. Limits, what
+/// was
 /// spent and what is reserved have the same form. Sums are checked.
 public struct CostVector: Hashable, Sendable {
     /// One value for each of `RenyiOrders`, in its order.

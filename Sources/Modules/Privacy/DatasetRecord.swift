@@ -2,14 +2,16 @@ import Primitives
 
 /// A dataset and its whole budget: one leaf, so that one proof shows everything a light client compares.
 ///
-/// Tuple: [owner, unit, relation, delta (1e-12), size band, most records a person, limits, spent, reserved, parent or null,
+/// Tuple: [owner, unit, relation, delta (1e-12), size band, most records a person, limits, spent, reserved, parent or
+/// null,
 /// successor or null, retired].
 public struct DatasetRecord: Hashable, Sendable, CBORCodable {
     public let owner: AccountID
     public let unit: PrivacyUnit
     public let relation: NeighbourRelation
     public let deltaTrillionths: UInt64
-    /// The public number of records, as registered: a band, never the exact count. Weights of members are taken from it.
+    /// The public number of records, as registered: a band, never the exact count. Weights of members are taken from
+    /// it.
     public let sizeBand: UInt32
     /// The bound on one person's records; zero unless the unit is person.
     public let maximumRecordsPerPerson: UInt32

@@ -30,7 +30,8 @@ public enum Adversary: Hashable, Sendable {
     }
 }
 
-/// The four things every guarantee names, and its epsilon. Tuple: [unit, relation, delta (1e-12), adversary, epsilon (1e-9)];
+/// The four things every guarantee names, and its epsilon. Tuple: [unit, relation, delta (1e-12), adversary, epsilon
+/// (1e-9)];
 /// adversary is 0 everyone, 1 everyone but the aggregator, 2 + C up to C colluding members.
 public struct Guarantee: Hashable, Sendable, CBORCodable {
     public var unit: PrivacyUnit

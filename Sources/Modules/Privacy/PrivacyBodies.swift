@@ -1,6 +1,7 @@
 import Primitives
 
-/// Body of `register`. Tuple: [label, unit, relation, delta (1e-12), size band, most records a person, limits, parent or null].
+/// Body of `register`. Tuple: [label, unit, relation, delta (1e-12), size band, most records a person, limits, parent
+/// or null].
 public struct DatasetRegistration: Hashable, Sendable, CBORCodable {
     public var label: Digest
     public var unit: PrivacyUnit

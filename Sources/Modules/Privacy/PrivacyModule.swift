@@ -54,7 +54,8 @@ public struct PrivacyModule: LedgerModule {
             guard parent.unit == body.unit, parent.relation == body.relation,
                 parent.deltaTrillionths == body.deltaTrillionths, parent.limits.covers(body.limits)
             else { throw PrivacyCode.parentMismatch.refusal("unit, relation, delta or a limit above the parent's") }
-            // Jobs that run on the parent may still spend what they reserved, so the child counts it as spent already.
+            // Jobs that run on the parent may still spend what they reserved, so the child counts it as spent
+            // already.
             guard let committed = parent.committed else { throw PrivacyCode.costOverflow.refusal("the parent's costs") }
             inherited = committed
             parent.successor = id

@@ -1,6 +1,7 @@
 import Primitives
 
-/// What a job may still spend of a dataset. Tuple: [cost a round, rounds reserved, rounds left, spent by the job, released].
+/// What a job may still spend of a dataset. Tuple: [cost a round, rounds reserved, rounds left, spent by the job,
+/// released].
 public struct ReservationRecord: Hashable, Sendable, CBORCodable {
     public let costPerRound: CostVector
     public let rounds: UInt32

@@ -91,7 +91,8 @@ public enum Scores {
             Event(module: module, kind: changedEvent, path: nil, accounts: [account], payload: encoder.finish()))
     }
 
-    /// How often finished work is audited, in 1e-6: always for newcomers, never below 5 %, so that no past buys freedom
+    /// How often finished work is audited, in 1e-6: always for newcomers, never below 5 %, so that no past buys
+    /// freedom
     /// from checks.
     public static func auditRateMillionths(score: Int64) -> UInt32 {
         let trust = UInt32(max(0, min(score, ReputationRecord.bound)))
