@@ -18,11 +18,10 @@ public enum MarketCode: Int32, CaseIterable, Sendable {
     /// The answer does not open the commitment that was made with the task.
     case answerMismatch = 510
     case incompleteVerdict = 511
-    case escrowTooSmall = 512
     /// Replicas of an offer still run.
-    case offerBusy = 513
-    case amountOverflow = 514
-    case barred = 515
+    case offerBusy = 512
+    case amountOverflow = 513
+    case barred = 514
 
     public var code: ResultCode { ResultCode(rawValue: rawValue) }
 
@@ -34,19 +33,18 @@ public enum MarketCode: Int32, CaseIterable, Sendable {
 /// reason.
 public enum MatchReason: UInt8, CaseIterable, Sendable {
     case expired = 0
-    case withdrawn = 1
-    case kindNotOffered = 2
-    case priceAboveLimit = 3
-    case tooFewCores = 4
-    case tooLittleMemory = 5
-    case tooFewAccelerators = 6
-    case tooLittleAcceleratorMemory = 7
-    case tooLittleDisk = 8
-    case uptimeTooLow = 9
-    case placeDiffers = 10
-    case noCapacity = 11
-    case reputationTooLow = 12
-    case ownTask = 13
+    case kindNotOffered = 1
+    case priceAboveLimit = 2
+    case tooFewCores = 3
+    case tooLittleMemory = 4
+    case tooFewAccelerators = 5
+    case tooLittleAcceleratorMemory = 6
+    case tooLittleDisk = 7
+    case uptimeTooLow = 8
+    case placeDiffers = 9
+    case noCapacity = 10
+    case reputationTooLow = 11
+    case ownTask = 12
     /// Another offer of the same provider fits better, or the provider holds a replica or has lost one.
-    case providerTaken = 14
+    case providerTaken = 13
 }

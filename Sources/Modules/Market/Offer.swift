@@ -51,42 +51,37 @@ public enum EnergySource: UInt8, CaseIterable, Sendable {
     case nuclear = 3
 }
 
-/// What a provider lends. Tuple: [provider, offer terms, running, withdrawn].
+/// What a provider lends. Tuple: [provider, offer terms, running].
 public struct OfferRecord: Hashable, Sendable, CBORCodable {
     public let provider: AccountID
     public let terms: OfferTerms
     /// Replicas that run.
     public internal(set) var running: UInt32
-    public internal(set) var isWithdrawn: Bool
 
     init(provider: AccountID, terms: OfferTerms) {
         self.provider = provider
         self.terms = terms
         running = 0
-        isWithdrawn = false
     }
 
     public func encode(to encoder: inout CBOREncoder) {
-        encoder.array(count: 4)
+        encoder.array(count: 3)
         encoder.value(provider)
         encoder.value(terms)
         encoder.unsigned(running)
-        encoder.bool(isWithdrawn)
     }
 
     public init(from decoder: inout CBORDecoder) throws(CBORError) {
-        try decoder.array(count: 4)
+        try decoder.array(count: 3)
         provider = try decoder.value()
         terms = try decoder.value()
         running = try decoder.number()
-        isWithdrawn = try decoder.bool()
     }
 
     /// Why the offer does not fit, or nil. Price, hardware and the rest before standing, so that the reason is the
     /// most useful.
     public func mismatch(with task: TaskTerms, requester: AccountID, score: Int64, at now: UInt64) -> MatchReason? {
         let (has, needs) = (terms.hardware, task.hardware)
-        if isWithdrawn { return .withdrawn }
         if now > terms.expiryMilliseconds { return .expired }
         if terms.kinds & (1 << task.kind.rawValue) == 0 { return .kindNotOffered }
         if terms.pricePerUnit > task.highestPricePerUnit { return .priceAboveLimit }

@@ -129,7 +129,7 @@ struct Walk {
             }
             try world.send("propose", world.proposal(number, included), from: chance(90) ? 2 : anyone(), after: wait)
         case .confirm:
-            try world.send("confirm", world.confirmation(number, isEqual: chance(90)), from: auditor, after: wait)
+            try world.send("confirm", world.confirmation(number, isEqual: chance(70)), from: auditor, after: wait)
         default: try world.send("advance", body, from: anyone(), after: wait)
         }
         if chance(12) { try world.send("advance", body, from: anyone(), after: chance(50) ? 61_000 : 1_000) }

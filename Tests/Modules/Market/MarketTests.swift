@@ -195,14 +195,13 @@ struct MarketWorld {
         case .noCapacity: terms.capacity = 0
         case .reputationTooLow: score = -300_000
         case .ownTask: requester = LedgerHarness.account(11)
-        case .withdrawn, .providerTaken: return
+        case .providerTaken: return
         }
         var encoder = CBOREncoder()
-        encoder.array(count: 4)
+        encoder.array(count: 3)
         encoder.value(LedgerHarness.account(11))
         encoder.value(terms)
         encoder.unsigned(UInt32(0))
-        encoder.bool(false)
         let offer = try OfferRecord.decode(encoder.finish())
         #expect(offer.mismatch(with: task, requester: requester, score: score, at: now) == reason)
     }
@@ -281,9 +280,19 @@ struct MarketWorld {
             .incompleteVerdict, "verdict", TaskVerdictBody(task: world.task, outcomes: [.accepted]),
             from: try world.auditors()[0])
         try expect(.answerMismatch, "answer", AnswerBody(task: world.task, result: .of(raw: []), salt: .zero))
-        // Escrows are computed, and a barred provider needs six wrong results: both are covered by other tests or by hand.
-        let elsewhere: Set<MarketCode> = [.escrowTooSmall, .barred]
-        #expect(provoked.union(elsewhere) == Set(MarketCode.allCases))
+        // Three wrong benchmarks bar a provider.
+        world = try MarketWorld(providers: 1)
+        let answer = TaskCommitment.answer(
+            chain: LedgerHarness.chain, requester: LedgerHarness.account(1), salt: .zero, result: .of(raw: [7]))
+        for _ in 0..<3 {
+            try world.submit(MarketWorld.task(.benchmark, replicas: 1, answer: answer))
+            try world.compute([9])
+            #expect(
+                try world.send("answer", AnswerBody(task: world.task, result: .of(raw: [7]), salt: .zero), from: 1)
+                    == .ok)
+        }
+        try expect(.barred, "offer", MarketWorld.terms(), from: 11)
+        #expect(provoked == Set(MarketCode.allCases))
     }
 
     @Test("random tasks never lose a token, and time alone ends them", arguments: 0..<8) func walk(_: Int) throws {
