@@ -90,8 +90,14 @@ final class PrivacyGlue: Glue<any PrivacyPlugin, vin_privacy> {
         if UnsafePointer(out) != sum { out.update(from: sum, count: count) }
         var extra: [UInt8] = []
         var span = MutableSpan(_unsafeStart: out, count: count)
-        try plugin.release(
-            &span, sensitivityInGridSteps: values.sensitivity_grid, gridBits: values.grid_bits, extra: &extra)
+        do throws(PluginFailure) {
+            try plugin.release(
+                &span, sensitivityInGridSteps: values.sensitivity_grid, gridBits: values.grid_bits, extra: &extra)
+        } catch {
+            // What was copied there is not protected: it must not be mistaken for a release.
+            if UnsafePointer(out) != sum { out.update(repeating: 0, count: count) }
+            throw error
+        }
         spent = false
         if !extra.isEmpty { try required(sink).append(extra) }
     }
