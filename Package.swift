@@ -86,6 +86,8 @@ let package = Package(
         // The HTTP client of sites and of the command line, over TCP and Unix sockets.
         .systemLibrary(
             name: "CCurl", path: "Sources/CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        // Debian ships data sets as gzip files.
+        .systemLibrary(name: "CZlib", path: "Sources/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CKernels", path: "Sources/CKernels", cSettings: strictC),
 
         // The ledger, from the bottom up.
@@ -104,7 +106,7 @@ let package = Package(
 
         // Training, plugins, tasks.
         .target(
-            name: "Training", dependencies: ["CKernels", "Primitives"], path: "Sources/Training",
+            name: "Training", dependencies: ["CKernels", "CZlib", "Primitives"], path: "Sources/Training",
             swiftSettings: strictAndHot),
         .target(name: "PluginKit", dependencies: ["CVinculum"], path: "Sources/PluginKit", swiftSettings: strictAndHot),
         .target(
@@ -134,7 +136,7 @@ let package = Package(
             ],
             path: "Sources/vinculum", swiftSettings: strict),
         .executableTarget(
-            name: "vinculum-trainer", dependencies: ["Training"], path: "Sources/Trainer", swiftSettings: strictAndHot),
+            name: "vinculum-trainer", dependencies: ["Training", "Primitives"], path: "Sources/Trainer", swiftSettings: strictAndHot),
 
         // Ratios of the ledger's speed to the limits of the machine.
         .executableTarget(

@@ -110,7 +110,7 @@ uint64_t vin_kernels_fingerprint(uint64_t seed)
     a[VIN_LARGEST - 1] = __builtin_nanf("");
     doubles[0] = (double)VIN_NAME(count_not_finite)(VIN_LARGEST, a);
     VIN_TAKE(doubles, 1);
-    VIN_NAME(bytes_to_unit)(VIN_LARGEST, labels, row);
+    VIN_NAME(bytes_to_float)(VIN_LARGEST, labels, 0.0111f, -0.81f, row);
     VIN_TAKE(row, VIN_LARGEST);
 #undef VIN_TAKE
     return digest;

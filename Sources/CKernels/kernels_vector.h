@@ -240,9 +240,10 @@ VIN_KERNEL size_t VIN_NAME(count_not_finite)(size_t count, const float *x)
     return found;
 }
 
-VIN_KERNEL void VIN_NAME(bytes_to_unit)(size_t count, const uint8_t *bytes, float *out)
+VIN_KERNEL void VIN_NAME(bytes_to_float)(
+    size_t count, const uint8_t *bytes, float factor, float offset, float *out)
 {
     for (size_t i = 0; i < count; i++) {
-        out[i] = (float)bytes[i] / 255.0f;
+        out[i] = (float)bytes[i] * factor + offset;
     }
 }

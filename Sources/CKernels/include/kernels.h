@@ -74,8 +74,8 @@ void vin_int64_to_float(size_t count, const int64_t *sums, double factor, float 
 /// The number of values that are NaN or infinite.
 size_t vin_count_not_finite(size_t count, const float *x);
 
-/// out = bytes / 255.
-void vin_bytes_to_unit(size_t count, const uint8_t *bytes, float *out);
+/// out = bytes * factor + offset, each step rounded to single precision.
+void vin_bytes_to_float(size_t count, const uint8_t *bytes, float factor, float offset, float *out);
 
 /// Our own exponential and natural logarithm, so that no two C libraries can disagree. Relative error below 2e-7 and
 /// 1e-14. `vin_exp` is 0 below -87 and the largest result above 88; `vin_log` needs a positive normal argument.

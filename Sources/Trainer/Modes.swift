@@ -1,0 +1,151 @@
+import Primitives
+import Training
+
+/// One run of the trainer: reads `in/`, writes `out/`, tells each step in a line of JSON.
+struct TaskRun {
+    private let folder: String
+    private let task: TaskFile
+
+    init(folder: String) throws(TrainingError) {
+        self.folder = folder
+        task = try TaskFile(path: "\(folder)/in/task.conf")
+    }
+
+    func run() throws(TrainingError) {
+        let mode = try task.text("mode")
+        Event.emit("started", ["mode": .text(mode)])
+        switch mode {
+        case "dp-gradient": try privateGradient()
+        case "sgd-epochs": try localTraining()
+        case "evaluate": try evaluate()
+        case "measure": try measure()
+        case "benchmark": try benchmark()
+        default: throw TrainingError(.badParameter, "unknown mode \(mode)", at: "task.conf")
+        }
+        Event.emit("finished", ["mode": .text(mode)])
+    }
+
+    // MARK: Modes
+
+    /// out/update.safetensors: the exact sum of clipped gradients, without noise: for the site's privacy plugin only.
+    private func privateGradient() throws(TrainingError) {
+        let model = try model()
+        let gradient = try gradient()
+        let data = try data(classes: model.architecture.classCount)
+        let update = try ReleasedUpdate(
+            sum: gradient.sum(of: data, at: model), architecture: model.architecture, scaleBits: gradient.scaleBits,
+            clip: gradient.clip, recordBand: task.integer("record_band"))
+        try write(update.safetensors(), "update.safetensors")
+        let sensitivity = gradient.sensitivityUnits(parameterCount: model.architecture.parameterCount)
+        Event.emit(
+            "gradient",
+            ["parameters": .integer(update.sum.count), "sensitivity_units": .integer(Int(sensitivity))])
+    }
+
+    /// out/model.safetensors: the model after some epochs of plain SGD.
+    private func localTraining() throws(TrainingError) {
+        var model = try model()
+        let training = LocalTraining(
+            learningRate: Float(try task.double("learning_rate")),
+            batchSize: try task.integer("batch_size", default: 32),
+            epochs: try task.integer("epochs", default: 1), seed: try task.unsigned("seed", default: 0))
+        try training.run(&model, on: data(classes: model.architecture.classCount))
+        try write(model.safetensors(), "model.safetensors")
+    }
+
+    /// Accuracy and loss, for public data and a site's own eyes: neither may leave a site uncharged.
+    private func evaluate() throws(TrainingError) {
+        let model = try model()
+        let result = try Evaluation(of: model, on: data(classes: model.architecture.classCount))
+        Event.emit(
+            "evaluated",
+            [
+                "correct": .integer(result.correctCount), "count": .integer(result.count),
+                "accuracy_e6": .integer(result.correctCount * 1_000_000 / result.count),
+                "loss_e6": .integer(Int((min(result.loss, 1e6) * 1e6).rounded())),
+            ])
+    }
+
+    /// One event for each file of `updates`, in order. `histories` are files with the sum of a member's earlier updates,
+    /// or `-`; `seen` are digests of earlier updates of the job.
+    private func measure() throws(TrainingError) {
+        let model = try model()
+        let audit = try UpdateAudit(
+            model: model, holdout: data(classes: model.architecture.classCount), gradient: gradient())
+        var updates: [ReleasedUpdate] = []
+        for name in task.list("updates") { updates.append(try ReleasedUpdate(file: Safetensors.read(input(name)))) }
+        var seen: Set<Digest> = []
+        for text in task.list("seen") {
+            do throws(FormatError) { seen.insert(try Digest(hex: text)) } catch {
+                throw TrainingError(.malformed, error.reason, at: "task.conf: seen")
+            }
+        }
+        let histories = task.list("histories")
+        for (index, update) in updates.enumerated() {
+            var others = [Int64](repeating: 0, count: update.sum.count)
+            for (other, entry) in updates.enumerated() where other != index && entry.sum.count == others.count {
+                for place in others.indices { others[place] &+= entry.sum[place] }
+            }
+            let history: [Int64] =
+                index < histories.count && histories[index] != "-"
+                ? try ReleasedUpdate(file: Safetensors.read(input(histories[index]))).sum : []
+            let measures = audit.measure(update, history: history, others: others, seen: seen)
+            var fields: [String: Event.Value] = [
+                "update": .integer(index), "digest": .text(UpdateAudit.digest(update.sum).hex),
+            ]
+            for (name, value) in zip(UpdateMeasures.names, measures.values) { fields[name] = .integer(Int(value)) }
+            Event.emit("measured", fields)
+            seen.insert(UpdateAudit.digest(update.sum))
+        }
+    }
+
+    /// A public task whose answer anyone can recompute: trains on drawn records, and tells the digest of the model.
+    private func benchmark() throws(TrainingError) {
+        let architecture = try DenseArchitecture(task.text("widths", default: "784-64-10"))
+        let seed = try task.unsigned("seed")
+        let data = try BenchmarkTask.data(
+            for: architecture, count: task.integer("records", default: 1_000), seed: seed)
+        var model = DenseModel(architecture: architecture, seed: seed)
+        try LocalTraining(
+            learningRate: Float(task.double("learning_rate", default: 0.05)),
+            epochs: task.integer("epochs", default: 1),
+            seed: seed
+        ).run(&model, on: data)
+        let file = try model.safetensors()
+        try write(file, "model.safetensors")
+        Event.emit("benchmarked", ["digest": .text(Digest.blake2b256(file.encoded()).hex)])
+    }
+
+    // MARK: Files
+
+    private func input(_ name: String) throws(TrainingError) -> String {
+        guard !name.isEmpty, !name.contains("/"), name != ".." else {
+            throw TrainingError(.badParameter, "\(name) is not the name of a file in in/", at: "task.conf")
+        }
+        return "\(folder)/in/\(name)"
+    }
+
+    private func model() throws(TrainingError) -> DenseModel {
+        try DenseModel(file: Safetensors.read(input(task.text("model", default: "model.safetensors"))))
+    }
+
+    private func gradient() throws(TrainingError) -> PrivateGradient {
+        try PrivateGradient(clip: task.double("clip"), scaleBits: task.integer("scale_bits", default: 14))
+    }
+
+    private func data(classes: Int) throws(TrainingError) -> Dataset {
+        let unit = InputScaling.unit
+        let scaling = InputScaling(
+            factor: Float(try task.double("input_factor", default: Double(unit.factor))),
+            offset: Float(try task.double("input_offset", default: Double(unit.offset))))
+        return try Dataset(
+            file: Safetensors.read(input(task.text("data", default: "data.safetensors"))),
+            classCount: task.integer("classes", default: classes), scaling: scaling)
+    }
+
+    private func write(_ file: Safetensors, _ name: String) throws(TrainingError) {
+        let bytes = file.encoded()
+        try WholeFile.write("\(folder)/out/\(name)", bytes)
+        Event.emit("wrote", ["file": .text(name), "bytes": .integer(bytes.count)])
+    }
+}

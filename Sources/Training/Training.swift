@@ -1,1 +1,0 @@
-// Tensors, safetensors, trainers, aggregation; no ledger and no network.
