@@ -6,8 +6,8 @@ import Reputation
 import Testing
 import Tokens
 
-/// A ledger with a requester (key 1), an aggregator (2), members (from 11), auditors (from 31) and an outsider (99), and the steps of
-/// a job one by one.
+/// A ledger with a requester (key 1), an aggregator (2), members (from 11), auditors (from 31) and an outsider (99),
+/// and the steps of a job one by one.
 struct World {
     var ledger: LedgerHarness
     var job = Digest.zero
