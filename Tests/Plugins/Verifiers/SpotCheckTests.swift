@@ -27,7 +27,7 @@ struct SpotCheckTests {
             + good(6, score: 36_000)
             + good(8, score: 984_000)
         let verdicts = try harness().judge(
-            VerifierHarness.job(members: 9),
+            VerifierHarness.job(members: 9, settings: "norm_max_e6=1000000\n"),
             VerifierHarness.commitments((0..<9).map { (UInt32($0), opened: $0 != 2) }),
             VerifierHarness.results(results))
         #expect(verdicts.map(\.member) == Array(0..<9))
@@ -69,6 +69,14 @@ struct SpotCheckTests {
             VerifierHarness.results(results))
         #expect(verdict[0].outcome == UInt32(VIN_OUTCOME_ACCEPTED))
         #expect(verdict[0].score_e6 == 990_000)
+    }
+
+    @Test("does not refuse an honest update whose norm is far above that of the noise")
+    func largeSitesAreAccepted() throws {
+        let verdict = try harness().judge(
+            VerifierHarness.job(members: 1), VerifierHarness.commitments([(0, opened: true)]),
+            VerifierHarness.results(good(0) + [(0, VIN_MEASURE_NORM, 31_000_000, 0, 0)]))
+        #expect(verdict[0].outcome == UInt32(VIN_OUTCOME_ACCEPTED))
     }
 
     @Test("pays low scores their base where the job says so")
