@@ -1,0 +1,90 @@
+/// A block as Storage keeps it: opaque bytes with what is needed to find them.
+public struct BlockRecord: Equatable, Sendable {
+    public var height: UInt64
+    public var timeMilliseconds: UInt64
+    public var transactionCount: UInt32
+    public var header: [UInt8]
+    public var certificate: [UInt8]
+    public var transactions: [UInt8]
+    public var receipts: [UInt8]
+    /// The change set: what restart applies on top of a snapshot.
+    public var changes: [UInt8]
+
+    public init(
+        height: UInt64, timeMilliseconds: UInt64, transactionCount: UInt32, header: [UInt8], certificate: [UInt8],
+        transactions: [UInt8], receipts: [UInt8], changes: [UInt8]
+    ) {
+        self.height = height
+        self.timeMilliseconds = timeMilliseconds
+        self.transactionCount = transactionCount
+        self.header = header
+        self.certificate = certificate
+        self.transactions = transactions
+        self.receipts = receipts
+        self.changes = changes
+    }
+}
+
+/// The part of a block that is never pruned.
+public struct BlockSummary: Equatable, Sendable {
+    public let height: UInt64
+    public let timeMilliseconds: UInt64
+    /// The slot, in the history of all transactions, of this block's first one.
+    public let firstSlot: UInt64
+    public let transactionCount: UInt32
+    public let header: [UInt8]
+    public let certificate: [UInt8]
+}
+
+/// The prunable part of a block.
+public struct BlockBody: Equatable, Sendable {
+    public let transactions: [UInt8]
+    public let receipts: [UInt8]
+    public let changes: [UInt8]
+}
+
+/// An event to be appended with its block. Sequence numbers are given in order, from 1.
+public struct NewEvent: Equatable, Sendable {
+    public var module: String
+    public var kind: String
+    public var path: [UInt8]?
+    public var accounts: [[UInt8]]
+    public var payload: [UInt8]
+
+    public init(module: String, kind: String, path: [UInt8]? = nil, accounts: [[UInt8]], payload: [UInt8]) {
+        self.module = module
+        self.kind = kind
+        self.path = path
+        self.accounts = accounts
+        self.payload = payload
+    }
+}
+
+/// A tile of hashes of an authenticated vector: replaced as a whole when it grows.
+public struct HashTile: Equatable, Sendable {
+    public var tree: UInt8
+    public var level: UInt8
+    public var position: UInt64
+    public var hashes: [UInt8]
+
+    public init(tree: UInt8, level: UInt8, position: UInt64, hashes: [UInt8]) {
+        self.tree = tree
+        self.level = level
+        self.position = position
+        self.hashes = hashes
+    }
+}
+
+/// What makes a block findable; written in the block's own transaction.
+public struct BlockIndexes: Sendable {
+    /// In block order; as many as the block has transactions.
+    public var transactionIDs: [[UInt8]]
+    public var events: [NewEvent]
+    public var tiles: [HashTile]
+
+    public init(transactionIDs: [[UInt8]] = [], events: [NewEvent] = [], tiles: [HashTile] = []) {
+        self.transactionIDs = transactionIDs
+        self.events = events
+        self.tiles = tiles
+    }
+}

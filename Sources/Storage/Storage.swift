@@ -1,1 +1,0 @@
-// The only room that touches SQLite: append log, index tables, cursors, snapshots, migrations.
