@@ -2,8 +2,9 @@ import PluginKit
 
 /// The engine of a network with one validator: a pure state machine without host.
 ///
-/// Idle → (transactions wait) → batching, by a timer → building, by a propose effect → signing → deciding → (committed) →
-/// idle or batching again. A value: `step` works on a copy and the caller keeps it only when it succeeds (CON-3).
+/// Idle → (transactions wait) → batching, by a timer → building, by a propose effect → signing → deciding →
+/// (committed) → idle or batching again. A value: `step` works on a copy and the caller keeps it only when it
+/// succeeds (CON-3).
 struct SoloEngine: Equatable {
     /// What the engine waits for.
     enum Phase: Equatable {

@@ -1,10 +1,11 @@
 /// Exact samples of the discrete Gaussian: probability proportional to exp(-x²/(2·sigma²)) over all integers x.
 ///
-/// Rejection from a discrete Laplace, as in Canonne, Kamath and Steinke, "The Discrete Gaussian for Differential Privacy",
-/// 2020, algorithms 1 to 3, with their two acceptance tests merged into one: U is uniform below t ≥ sqrt(2)·sigma, V
-/// geometric with exp(-1), x = U + t·V is kept with probability exp(-(x²/(2·sigma²) - V)), which is at most 1 because
-/// x² ≥ (t·V)² ≥ 2·sigma²·V. The product of the proposal's exp(-V) and this is the wanted density, exactly: with integers
-/// only and no floating point, neighbours cannot be told apart by the support of the noise (Mironov 2012).
+/// Rejection from a discrete Laplace, as in Canonne, Kamath and Steinke, "The Discrete Gaussian for Differential
+/// Privacy", 2020, algorithms 1 to 3, with their two acceptance tests merged into one: U is uniform below t ≥
+/// sqrt(2)·sigma, V geometric with exp(-1), x = U + t·V is kept with probability exp(-(x²/(2·sigma²) - V)), which is
+/// at most 1 because x² ≥ (t·V)² ≥ 2·sigma²·V. The product of the proposal's exp(-V) and this is the wanted density,
+/// exactly: with integers only and no floating point, neighbours cannot be told apart by the support of the noise
+/// (Mironov 2012).
 ///
 /// Time varies with the number of rejections, which is independent of the data.
 struct DiscreteGaussian {

@@ -1,8 +1,8 @@
 /// Exact samples of the discrete Laplace: probability proportional to exp(-|x|/scale) over all integers x.
 ///
-/// Canonne, Kamath and Steinke 2020, algorithm 2, for scale = numerator/denominator: U uniform below the numerator, kept
-/// with probability exp(-U/numerator); V geometric with exp(-1); the magnitude is (U + numerator·V)/denominator, rounded
-/// down; a negative zero is drawn again.
+/// Canonne, Kamath and Steinke 2020, algorithm 2, for scale = numerator/denominator: U uniform below the numerator,
+/// kept with probability exp(-U/numerator); V geometric with exp(-1); the magnitude is (U + numerator·V)/denominator,
+/// rounded down; a negative zero is drawn again.
 struct DiscreteLaplace {
     let scale: NoiseScale
     private let acceptance: FastExponential

@@ -1,5 +1,6 @@
 /// A natural number of any size, for what happens rarely and must be exact: undecided comparisons of the samplers and
-/// the ceilings of the accountant. Schoolbook algorithms on 32-bit limbs, least significant first, without leading zeros.
+/// the ceilings of the accountant. Schoolbook algorithms on 32-bit limbs, least significant first, without leading
+/// zeros.
 struct NaturalNumber: Equatable, Comparable {
     private(set) var limbs: [UInt32]
 

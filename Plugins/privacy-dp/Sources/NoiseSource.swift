@@ -10,16 +10,16 @@ protocol WordSource: ~Copyable {
 
 /// The cryptographic source of all noise: ChaCha20 keyed by the host's random service, with fast key erasure.
 ///
-/// Each refill produces a fresh key and a buffer of words from the old key, then overwrites the old key, and each word is
-/// cleared when it is handed out: whoever reads the memory of the process later cannot compute the noise that was added
-/// before. A key never comes from a job, a seed or a round (two rounds with equal noise would cancel it).
+/// Each refill produces a fresh key and a buffer of words from the old key, then overwrites the old key, and each
+/// word is cleared when it is handed out: whoever reads the memory of the process later cannot compute the noise that
+/// was added before. A key never comes from a job, a seed or a round (two rounds with equal noise would cancel it).
 /// Source: D. J. Bernstein, "Fast-key-erasure random-number generators", 2017.
 struct ChaChaSource: WordSource, ~Copyable {
     static let keyByteCount = 32
     private static let wordCount = 1024
 
-    // A private heap buffer, written only through this non-copyable owner and freed by its deinit; raw, because each word
-    // is written by libsodium, read once and cleared, without bounds or uniqueness checks in the innermost loop.
+    // A private heap buffer, written only through this non-copyable owner and freed by its deinit; raw, because each
+    // word is written by libsodium, read once and cleared, without bounds or uniqueness checks in the innermost loop.
     private let words: UnsafeMutablePointer<UInt64>
     private let key: UnsafeMutablePointer<UInt8>
     private var position = ChaChaSource.wordCount

@@ -11,7 +11,8 @@ enum RenyiOrders {
 
 /// The accountant: costs of the discrete Gaussian at the 32 orders, composition, conversion to epsilon, calibration.
 ///
-/// Costs and limits are integers in 1e-9. Each rounding is on the safe side: costs and epsilons up, limits down, sigma up.
+/// Costs and limits are integers in 1e-9. Each rounding is on the safe side: costs and epsilons up, limits down,
+/// sigma up.
 enum RenyiAccountant {
     /// A cost that no budget admits.
     static let unaffordable = UInt64.max
@@ -22,8 +23,8 @@ enum RenyiAccountant {
     /// The cost of one release of integer sums whose L2 sensitivity is at most `sensitivity` grid units, under
     /// discrete Gaussian noise of `sigma` grid units: order · sensitivity² / (2 · sigma²), rounded up.
     ///
-    /// Source: Canonne, Kamath, Steinke 2020, theorem 14 (the same bound as for the continuous Gaussian, for each integer
-    /// shift, hence for its L2 norm over coordinates).
+    /// Source: Canonne, Kamath, Steinke 2020, theorem 14 (the same bound as for the continuous Gaussian, for each
+    /// integer shift, hence for its L2 norm over coordinates).
     static func cost(sensitivity: UInt64, sigma: NoiseScale) -> [UInt64] {
         let scaled = NaturalNumber(sensitivity) * NaturalNumber(sigma.denominator)
         let ratioNumerator = scaled * scaled * NaturalNumber(unitsPerOne)
@@ -50,8 +51,8 @@ enum RenyiAccountant {
         }
     }
 
-    /// The epsilon that holds at `delta` after `spent`, in 1e-9, rounded up; nil when no order gives a finite one, or for a
-    /// delta outside (0, 1).
+    /// The epsilon that holds at `delta` after `spent`, in 1e-9, rounded up; nil when no order gives a finite one, or
+    /// for a delta outside (0, 1).
     ///
     /// Source: Canonne, Kamath, Steinke 2020, proposition 12: the least over the orders a of
     /// rho(a) + log((a - 1)/a) - (log delta + log a)/(a - 1), and never below zero.
@@ -70,8 +71,8 @@ enum RenyiAccountant {
         return least
     }
 
-    /// The limits at the orders that stand for (epsilon, delta), in 1e-9, rounded down and not below zero: a spending is
-    /// within (epsilon, delta) when some order's limit is not exceeded. Nil for values out of range.
+    /// The limits at the orders that stand for (epsilon, delta), in 1e-9, rounded down and not below zero: a spending
+    /// is within (epsilon, delta) when some order's limit is not exceeded. Nil for values out of range.
     static func limits(epsilon: Double, delta: Double) -> [UInt64]? {
         guard epsilon > 0, epsilon <= 1000, delta > 0, delta < 1 else { return nil }
         return RenyiOrders.quarters.indices.map { index in
@@ -114,8 +115,9 @@ enum RenyiAccountant {
     }
 }
 
-/// The natural logarithm of a positive finite number, within 1e-14 of its size: 2·artanh((m - 1)/(m + 1)) + exponent·ln 2
-/// for m in [2/3, 4/3). Own code, because a deterministic plugin calls no mathematics library that may differ.
+/// The natural logarithm of a positive finite number, within 1e-14 of its size: 2·artanh((m - 1)/(m + 1)) +
+/// exponent·ln 2 for m in [2/3, 4/3). Own code, because a deterministic plugin calls no mathematics library that may
+/// differ.
 func naturalLogarithm(_ value: Double) -> Double {
     var exponent = Double(value.exponent)
     var significand = value.significand

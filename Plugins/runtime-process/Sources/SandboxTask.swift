@@ -211,7 +211,7 @@ final class SandboxTask {
         case SANDBOX_STAGE_BUBBLEWRAP:
             return PluginFailure(
                 .unavailable,
-                "bubblewrap ended with code \(message.code) before the program began: can the task's user read every input?"
+                "bubblewrap ended with code \(message.code) before the program began: can the task read its inputs?"
             )
         default: return PluginFailure(.unavailable, "bubblewrap could not be started: \(text)")
         }

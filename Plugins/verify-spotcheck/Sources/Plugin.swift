@@ -35,7 +35,8 @@ final class SpotCheck: VerifierPlugin {
             if draw.happens(rate: rules.measureRate, purpose: Purpose.measure.rawValue, index: index), job.tasks == 0 {
                 checks.append(VerifierCheck(member: member, kind: .measure))
             }
-            // Public tasks are dealt in turn: task i is member i modulo members. Private work is never run again (VER-5).
+            // Public tasks are dealt in turn: task i is member i modulo members. Private work is never run again
+            // (VER-5).
             if !job.isPrivate {
                 for task in stride(from: index, to: UInt64(job.tasks), by: Int(job.members))
                 where draw.happens(rate: rules.taskRate, purpose: Purpose.task.rawValue, index: task) {

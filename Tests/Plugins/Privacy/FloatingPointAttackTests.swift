@@ -3,8 +3,8 @@ import Testing
 
 @testable import PrivacyDP
 
-/// Mironov's attack ("On significance of the least significant bits for differential privacy", 2012), on Gaussian noise:
-/// which of two neighbouring sums can have produced an output that a sampler released?
+/// Mironov's attack ("On significance of the least significant bits for differential privacy", 2012), on Gaussian
+/// noise: which of two neighbouring sums can have produced an output that a sampler released?
 @Suite("The floating-point attack")
 struct FloatingPointAttackTests {
     /// What a library writes without thinking of this: Box and Muller on doubles, added to the true value.
@@ -65,7 +65,8 @@ struct FloatingPointAttackTests {
             let zero = Double(fromZero[output] ?? 0)
             let one = Double(fromOne[output] ?? 0)
             #expect(zero > 0 && one > 0)
-            // The likelihood ratio is the one that the guarantee accounts for, exp((1 - 2·output)/18), within six errors.
+            // The likelihood ratio is the one that the guarantee accounts for, exp((1 - 2·output)/18), within six
+            // errors.
             let expected = Double(1 - 2 * output) / 18
             #expect(abs(log(zero / one) - expected) < 6 * (1 / zero + 1 / one).squareRoot(), "output \(output)")
         }

@@ -36,7 +36,8 @@ enum GoodnessOfFit {
         return result.statistic < chiSquareBound(freedom: result.freedom)
     }
 
-    /// Kolmogorov's distance of samples to the normal distribution with deviation sigma, times the root of their number.
+    /// Kolmogorov's distance of samples to the normal distribution with deviation sigma, times the root of their
+    /// number.
     static func normalDistance(_ samples: [Int64], sigma: Double) -> Double {
         let sorted = samples.sorted()
         let count = Double(sorted.count)

@@ -1,6 +1,7 @@
 @testable import PrivacyDP
 
-/// A repeatable stream (SplitMix64, Steele, Lea and Flood 2014), so that a failing test prints the seed that replays it.
+/// A repeatable stream (SplitMix64, Steele, Lea and Flood 2014), so that a failing test prints the seed that replays
+/// it.
 struct SeededWords: WordSource {
     private var state: UInt64
 

@@ -152,7 +152,10 @@ struct ProcessRuntimeTests {
     @Test("runs a program with its environment and inputs, and takes its output and exit code")
     func runs() throws {
         let ended = try run(
-            "echo $GREETING $HOME; env | grep -c =; cat /data; echo kept > file; mkdir sub; ln -s /etc/passwd link; exit 7",
+            """
+            echo $GREETING $HOME; env | grep -c =; cat /data
+            echo kept > file; mkdir sub; ln -s /etc/passwd link; exit 7
+            """,
             input: "/etc/debian_version")
         expect(ended, VIN_TASK_EXITED, 7)
         #expect(ended.output.hasPrefix("hello\n2\n1"))
@@ -168,7 +171,7 @@ struct ProcessRuntimeTests {
             for place in /data/x /usr/x /x /dev/x /task/x /proc/sys/kernel/x; do (echo x > $place) && echo FOUND; done
             grep -v lo: /proc/net/dev | grep : && echo FOUND
             ls /proc | grep -c '^[0-9]'
-            ls /root /home /var /etc /work /tmp/* && echo FOUND
+            ls /root /home /var /etc /srv /tmp/* && echo FOUND
             unshare -U true && echo FOUND
             grep -E 'CapEff|NoNewPrivs|Uid' /proc/self/status
             kill -9 -1; kill -9 1; echo alive
