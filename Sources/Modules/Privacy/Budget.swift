@@ -76,6 +76,12 @@ public enum Budget {
 
         let round = PrivacyPaths.spends(dataset: body.dataset, job: body.job, round: body.round)
         let isFirst = try context.list(SpendRecord.self, below: round, limit: 1).isEmpty
+        // A successor has counted what was reserved as spent, and would not see more.
+        if record.isClosed {
+            guard isFirst, reservation.roundsLeft > 0, reservation.costPerRound.covers(body.cost) else {
+                throw PrivacyCode.datasetClosed.refusal("only what was reserved before can still be spent")
+            }
+        }
         if isFirst, reservation.roundsLeft > 0 {
             guard let reserved = record.reserved.subtracting(reservation.costPerRound) else {
                 throw PrivacyCode.nothingReserved.refusal("the dataset holds less than the reservation")

@@ -369,19 +369,16 @@ import Testing
             ReplaceBody(job: world.job, aggregator: LedgerHarness.account(1)).encoded(), World.registration().encoded(),
             ReserveBody(dataset: .zero, job: .zero, costPerRound: World.cost, rounds: 1).encoded(),
             SpendBody(dataset: .zero, job: .zero, round: 1, commitment: .zero, cost: World.cost).encoded(),
+            EvidenceBody(
+                job: world.job, round: 1, member: world.terms.members[0], first: .of(raw: [1]),
+                firstSignature: LedgerHarness.key(1).sign([0]), second: .of(raw: [2]),
+                secondSignature: LedgerHarness.key(1).sign([1])
+            ).encoded(),
         ]
         var ledger = world.ledger
         for _ in 0..<3_000 {
             guard var bytes = samples.randomElement(using: &random) else { continue }
-            for _ in 0..<Int.random(in: 0...3, using: &random) where !bytes.isEmpty {
-                let place = Int.random(in: 0..<bytes.count, using: &random)
-                switch Int.random(in: 0..<4, using: &random) {
-                case 0: bytes[place] = UInt8.random(in: 0...255, using: &random)
-                case 1: bytes.remove(at: place)
-                case 2: bytes.insert(UInt8.random(in: 0...255, using: &random), at: place)
-                default: bytes = Array(bytes.prefix(place))
-                }
-            }
+            mutate(&bytes, &random)
             let federation = FederationModule.Action.allCases.randomElement(using: &random)?.rawValue ?? "submit"
             let privacy = PrivacyModule.Action.allCases.randomElement(using: &random)?.rawValue ?? "spend"
             let isFederation = Bool.random(using: &random)

@@ -102,6 +102,9 @@ import Testing
         #expect(try Self.record(ledger).successor == Self.id(2))
         // The running job may still spend what it reserved; nobody reserves anew, and there is one line of succession.
         #expect(try Self.send(&ledger, "spend", Self.spend(2, 1)) == .ok)
+        // Nothing beyond that: the child would not know of it.
+        #expect(try Self.send(&ledger, "spend", Self.spend(2, 2)) == PrivacyCode.datasetClosed.code)
+        #expect(try Self.send(&ledger, "spend", Self.spend(3, 1, 11)) == PrivacyCode.datasetClosed.code)
         var other = reserve
         other.job = .zero
         #expect(try Self.send(&ledger, "reserve", other) == PrivacyCode.datasetClosed.code)

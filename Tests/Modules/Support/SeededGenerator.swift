@@ -12,3 +12,16 @@ struct SeededGenerator: RandomNumberGenerator {
         return mixed ^ (mixed >> 31)
     }
 }
+
+/// Up to three small damages: a byte changed, taken out or put in, or the end cut off.
+func mutate(_ bytes: inout [UInt8], _ random: inout SeededGenerator) {
+    for _ in 0..<Int.random(in: 0...3, using: &random) where !bytes.isEmpty {
+        let place = Int.random(in: 0..<bytes.count, using: &random)
+        switch Int.random(in: 0..<4, using: &random) {
+        case 0: bytes[place] = UInt8.random(in: 0...255, using: &random)
+        case 1: bytes.remove(at: place)
+        case 2: bytes.insert(UInt8.random(in: 0...255, using: &random), at: place)
+        default: bytes = Array(bytes.prefix(place))
+        }
+    }
+}
