@@ -157,7 +157,7 @@ let package = Package(
         tests("Storage", ["Storage"]),
         tests("Ledger", ["Ledger", "Tokens"]),
         tests("Modules", ["Ledger", "Tokens", "Reputation", "Privacy", "Federation", "Market"]),
-        tests("Training", ["Training"]),
+        tests("Training", ["Training", "CKernels", "Primitives"]),
         tests("PluginHost", ["PluginHost", "PluginKit"]),
         tests("Plugins", ["PluginHost", "PluginKit", "PrivacyDP", "CVinculum", "CSodium"]),
         tests("Node", ["Node"]),

@@ -1,0 +1,50 @@
+import Testing
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// The Python that has the peers installed, and how to run a script in it.
+enum Peers {
+    static var python: String? {
+        guard let path = getenv("VINCULUM_PEERS_PYTHON") else { return nil }
+        return String(cString: path)
+    }
+
+    struct Failure: Error { let status: Int32 }
+
+    static func run(_ script: String, _ arguments: [String]) throws {
+        let words = [try #require(python), "-c", script] + arguments
+        var pointers: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
+        defer { pointers.forEach { free($0) } }
+        var process = pid_t()
+        let program = try #require(pointers[0])
+        guard posix_spawn(&process, program, nil, nil, &pointers, environ) == 0 else { throw Failure(status: -1) }
+        var status: Int32 = 0
+        while waitpid(process, &status, 0) < 0 && errno == EINTR {}
+        guard status == 0 else { throw Failure(status: status) }
+    }
+}
+
+func withTemporaryFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
+    var template = Array("/tmp/vinculum-training-XXXXXX".utf8CString)
+    let created = template.withUnsafeMutableBufferPointer { buffer in
+        buffer.baseAddress.flatMap { mkdtemp($0) }.map { String(cString: $0) }
+    }
+    let folder = try #require(created)
+    defer {
+        if let listing = opendir(folder) {
+            while let entry = readdir(listing) {
+                let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                    String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+                }
+                unlink("\(folder)/\(name)")
+            }
+            closedir(listing)
+        }
+        rmdir(folder)
+    }
+    return try body(folder)
+}
