@@ -47,7 +47,7 @@ public enum FederationPaths {
     static var waitingDraws: RecordPath { RecordPath(module, "q") }
     /// `p/`: `FederationParameters`.
     public static var parameters: RecordPath { RecordPath(module, "p") }
-    /// `b/`: holds the bonds of auditors.
+    /// The derived account that holds the bonds of auditors.
     public static var bonds: AccountID { .derived(module: module, id: Array("bonds".utf8)) }
 }
 

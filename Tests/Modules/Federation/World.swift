@@ -174,7 +174,8 @@ struct World {
         var all: [MemberOutcome] = []
         for (index, key) in memberKeys.enumerated() where try submission(key, round)?.state == .revealed {
             var outcome = MemberOutcome(
-                member: UInt32(index), outcome: .accepted, scoreMillionths: 500_000 + UInt32(index) * 100_000,
+                member: UInt32(index), outcome: .accepted,
+                scoreMillionths: min(1_000_000, 500_000 + UInt32(index) * 100_000),
                 evidence: .of(raw: [9]))
             change(UInt32(index), &outcome)
             all.append(outcome)
