@@ -34,7 +34,7 @@ public struct JobRecord: Hashable, Sendable, CBORCodable {
     public internal(set) var isClosing: Bool
     public internal(set) var end: JobEnd
 
-    /// The job's identifier from that of the transaction that submitted it.
+    /// The account that holds the escrow of `job`, the digest of the transaction that submitted it.
     public static func escrow(of job: Digest) -> AccountID {
         .derived(module: FederationPaths.module, id: job.bytes)
     }

@@ -107,6 +107,13 @@ public struct JobTerms: Hashable, Sendable, CBORCodable {
         try need(
             deadlines.all.allSatisfy { (1...31_536_000_000).contains($0) }, "deadlines: 1 ms to a year each")
         try need(!modelDescriptor.isEmpty, "model_descriptor: empty")
+        // Parts that do not fit: what is not shown can be neither compared nor scored.
+        try need(
+            mechanism.shown != .oneSum || aggregation.rule == "mean",
+            "aggregation.rule: \(aggregation.rule) needs more than one sum, and \(mechanism.plugin.id) shows no more")
+        try need(
+            mechanism.shown == .singleUpdates || payment.scorePool.isZero,
+            "payment.score_pool: \(mechanism.plugin.id) shows no single updates to score")
     }
 }
 

@@ -327,6 +327,29 @@ import Testing
         #expect(provoked.isDisjoint(with: unreachable))
     }
 
+    @Test("terms whose parts do not fit are refused by the name of the field") func misfits() throws {
+        let changes: [@Sendable (inout JobTerms) -> Void] = [
+            { $0.mechanism.shown = .oneSum },
+            {
+                $0.mechanism.shown = .oneSum
+                $0.payment.scorePool = .zero
+                $0.aggregation.rule = "median"
+            },
+            { $0.members.reverse() }, { $0.members[1] = $0.members[0] }, { $0.minimumMembers = 4 }, { $0.rounds = 0 },
+            { $0.costPerRound = .zero }, { $0.guarantee.deltaTrillionths = 0 }, { $0.guarantee.epsilonBillionths = 0 },
+            { $0.verifiers = [] }, { $0.quorum = 4 }, { $0.payment.heldBackMillionths = 1_000_001 },
+            { $0.deadlines.revealMilliseconds = 0 }, { $0.modelDescriptor = "" }, { $0.purpose = "" },
+        ]
+        for (index, change) in changes.enumerated() {
+            // The register of auditors takes no empty list, so that case starts from a world with the usual one.
+            var world = try World()
+            change(&world.terms)
+            let code = try world.send(
+                "submit", SubmitBody(terms: world.terms, escrow: Amount(tokens: 10_000)), from: World.requester)
+            #expect(code == FederationCode.invalidTerms.code, "change \(index)")
+        }
+    }
+
     @Test("reveals are not open in the block that closes the commit phase") func revealInTheSameBlock() throws {
         var world = try RefusalTests.begun()
         let last = world.memberKeys[2]

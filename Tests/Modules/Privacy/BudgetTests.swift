@@ -64,6 +64,12 @@ import Testing
         let reserve = ReserveBody(dataset: Self.id(), job: Self.job, costPerRound: Self.vector(10), rounds: 3)
         #expect(try Self.send(&ledger, "reserve", reserve) == .ok)
         for _ in 0..<3 { #expect(try Self.send(&ledger, "spend", Self.spend(1, 1)) == .ok) }
+        let store = ledger.state.store
+        let view = try BudgetView(
+            dataset: try #require(store.get(PrivacyPaths.dataset(Self.id()).bytes)),
+            reservation: store.get(PrivacyPaths.reservation(dataset: Self.id(), job: Self.job).bytes))
+        #expect(view.reservation?.roundsLeft == 2 && view.roundsToReserve(of: Self.vector(10), upTo: 100) == 7)
+        #expect(view.admitsNextRound(Self.vector(80)) && !view.admitsNextRound(Self.vector(81)))
         #expect(try Self.record(ledger).spent == Self.vector(10))
         #expect(try Self.record(ledger).reserved == Self.vector(20))
         #expect(try Self.send(&ledger, "spend", Self.spend(1, 2)) == .ok)
