@@ -155,7 +155,7 @@ let package = Package(
         .target(name: "TestSupport", path: "Tests/Support", swiftSettings: strict),
         tests("Primitives", ["Primitives"]),
         tests("Storage", ["Storage"]),
-        tests("Ledger", ["Ledger", "Tokens"]),
+        tests("Ledger", ["Ledger", "Storage", "Tokens"]),
         tests("Modules", ["Ledger", "Tokens", "Reputation", "Privacy", "Federation", "Market"]),
         tests("Training", ["Training", "CKernels", "Primitives"]),
         tests("PluginHost", ["PluginHost", "PluginKit"]),

@@ -23,6 +23,23 @@ public struct LedgerState {
         try LedgerState.apply(outcome.changes, to: store)
     }
 
+    /// Executes a genesis into an empty store.
+    @discardableResult
+    static func makeGenesis(
+        _ genesis: Genesis, rules: Rules, store: any StateStore
+    ) throws(Refusal) -> LedgerState {
+        guard let first = genesis.validators.validators.first else {
+            throw Refusal(.malformed, "the genesis has no validators")
+        }
+        let block = BlockInfo(
+            height: 0, timeMilliseconds: genesis.timeMilliseconds, beacon: genesis.firstBeacon,
+            proposer: AccountID(first.key))
+        return try LedgerState(
+            rules: rules, chain: genesis.chain, parameters: genesis.parameters, block: block,
+            sections: genesis.sections,
+            store: store)
+    }
+
     /// A state that was restored: the parameters are read from it.
     public init(restored store: any StateStore, rules: Rules, chain: CID) throws(Refusal) {
         guard let bytes = store.get(LedgerParameters.path) else {
@@ -44,6 +61,11 @@ public struct LedgerState {
     /// Makes a decided block's changes.
     public mutating func apply(_ changes: [StateChange]) throws(Refusal) {
         try LedgerState.apply(changes, to: store)
+        try reload(changes)
+    }
+
+    /// Takes over parameters that changes, which are in the store already, have set.
+    mutating func reload(_ changes: [StateChange]) throws(Refusal) {
         guard let changed = changes.first(where: { $0.path == LedgerParameters.path })?.value else { return }
         do { parameters = try LedgerParameters.decode(changed) } catch {
             throw Refusal(.stateCorrupt, "the ledger's parameters do not decode: \(error)")

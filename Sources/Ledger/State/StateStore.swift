@@ -22,6 +22,16 @@ public protocol StateStore: AnyObject {
     func root() -> Digest
     /// The digest of the subtree below `prefix`.
     func subtreeRoot(prefix: [UInt8]) -> Digest
+    /// Proves what is, or is not, at `path`, against `root()`.
+    func prove(_ path: [UInt8]) -> StateProof
+    /// Proves everything below `prefix`, or that nothing is.
+    func prove(prefix: [UInt8]) -> StateProof
+    /// Divides the state into subtrees of at most so many bytes, in the order of their paths: the chunks of a snapshot.
+    func chunks(maximumByteCount: Int) -> [StateChunk]
+    /// The entries of a chunk, encoded; nil if the state has changed there.
+    func content(of chunk: StateChunk) -> [UInt8]?
+    /// Adds a chunk's entries, if they are what `root` names.
+    func restore(chunk content: [UInt8], root: Digest) throws(StateProofError)
 }
 
 /// The state in memory, over the path-compressed Merkle tree of `Primitives`.
@@ -43,4 +53,11 @@ public final class MemoryStateStore: StateStore {
     public func revert(_ undo: StateUndo) { tree.revert(undo) }
     public func root() -> Digest { tree.root() }
     public func subtreeRoot(prefix: [UInt8]) -> Digest { tree.subtreeRoot(prefix: prefix) }
+    public func prove(_ path: [UInt8]) -> StateProof { tree.prove(path) }
+    public func prove(prefix: [UInt8]) -> StateProof { tree.prove(prefix: prefix) }
+    public func chunks(maximumByteCount: Int) -> [StateChunk] { tree.chunks(maximumByteCount: maximumByteCount) }
+    public func content(of chunk: StateChunk) -> [UInt8]? { tree.content(of: chunk) }
+    public func restore(chunk content: [UInt8], root: Digest) throws(StateProofError) {
+        try tree.restore(chunk: content, root: root)
+    }
 }

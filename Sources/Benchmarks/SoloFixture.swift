@@ -1,0 +1,58 @@
+import Ledger
+import Primitives
+
+/// Consensus of one validator, in the least that it takes: what is measured is the ledger, not the engine.
+struct SoloFixture: ConsensusEngine {
+    let id = "solo-fixture"
+    private var height: UInt64 = 0
+    private var isBusy = false
+    private var key: PublicKey?
+
+    mutating func step(_ event: ConsensusEvent) throws(ConsensusFault) -> [ConsensusEffect] {
+        switch event.kind {
+        case .start(let height, _, _, _, let key, _, _):
+            self.height = height
+            self.key = key
+            return []
+        case .transactions(let count, _): return propose(count, event.timeMilliseconds)
+        case .proposalBuilt(let height, let round, let headerID, _):
+            guard let headerID, let chain else {
+                isBusy = false
+                return []
+            }
+            return [.signVote(Vote(chain: chain, height: height, round: round, step: .commit, headerID: headerID))]
+        case .voteSigned(let vote, let signature?):
+            guard let key else { return [] }
+            let signed = SignedBy(key: key, signature: signature)
+            return [.decide(height: vote.height, round: vote.round, headerID: vote.headerID, signatures: [signed])]
+        case .committed(let height, _, _, _, let waiting, _):
+            self.height = height
+            isBusy = false
+            return propose(waiting, event.timeMilliseconds)
+        default: return []
+        }
+    }
+
+    var chain: CID?
+
+    private mutating func propose(_ waiting: UInt64, _ time: UInt64) -> [ConsensusEffect] {
+        guard waiting > 0, !isBusy else { return [] }
+        isBusy = true
+        return [.propose(height: height + 1, round: 0, timeMilliseconds: time)]
+    }
+
+    func snapshot() -> [UInt8] { [] }
+}
+
+/// A beacon of plain Ed25519 signatures: deterministic, and as costly to check as the real one's order of magnitude.
+struct SignatureBeacon: BeaconSigner, BeaconVerifier {
+    let key: SecretKey
+    var publicKey: PublicKey { key.publicKey }
+
+    func proveBeacon(_ input: [UInt8]) -> [UInt8] { key.sign(input).bytes }
+
+    func beaconOutput(of proof: [UInt8], by key: PublicKey, over input: [UInt8]) -> [UInt8]? {
+        guard let signature = Signature(bytes: proof), key.isValid(signature, for: input) else { return nil }
+        return proof
+    }
+}

@@ -1,0 +1,227 @@
+import Primitives
+
+/// The node's heart: mempool, consensus engine, execution, decision, commit. A synchronous value with no actor, clock, file
+/// or socket: `step` takes an event and answers effects. Node drives it from one thread, the simulator drives the same type.
+public struct Kernel {
+    public struct Configuration {
+        public var genesis: Genesis
+        public var rules: Rules
+        /// Versions of the rules that this binary executes.
+        public var supportedRules: ClosedRange<UInt32> = 1...1
+        /// Nil: the node follows, and does not propose.
+        public var beaconSigner: (any BeaconSigner)?
+        public var beaconVerifier: any BeaconVerifier
+        public var mempoolLimits = Mempool.Limits()
+        /// Milliseconds by which a proposed block's time may be ahead of this node's.
+        public var clockDriftMilliseconds: UInt64 = 5_000
+
+        public init(
+            genesis: Genesis, rules: Rules, beaconSigner: (any BeaconSigner)?, beaconVerifier: any BeaconVerifier
+        ) {
+            self.genesis = genesis
+            self.rules = rules
+            self.beaconSigner = beaconSigner
+            self.beaconVerifier = beaconVerifier
+        }
+    }
+
+    public let configuration: Configuration
+    public let chain: CID
+    public internal(set) var head: ChainHead
+    public internal(set) var mempool: Mempool
+    public internal(set) var history: HistoryVector
+    var state: LedgerState
+    var engine: any ConsensusEngine
+    /// Blocks that may be decided, by header id.
+    var candidates: [Digest: Candidate] = [:]
+    /// Blocks that came with messages and were not executed yet.
+    var attachments: [Digest: Block] = [:]
+    /// The candidate whose changes are in the store, so that its root could be computed and a decision costs nothing more.
+    var applied: (id: Digest, undo: StateUndo)?
+    /// Decided, and on its way to the disk: the engine hears of it when it is durable.
+    var persisting: CommittedBlock?
+
+    /// Blocks that the kernel keeps for the engine at once.
+    static let attachmentLimit = 64
+
+    /// A kernel for a new chain: executes the genesis.
+    public init(
+        _ configuration: Configuration, engine: any ConsensusEngine, store: any StateStore = MemoryStateStore()
+    ) throws(KernelError) {
+        let genesis = configuration.genesis
+        let state: LedgerState
+        do {
+            state = try LedgerState.makeGenesis(genesis, rules: configuration.rules, store: store)
+        } catch {
+            throw KernelError(.invalidGenesis, "\(error)")
+        }
+        try self.init(
+            configuration, engine: engine, state: state, head: ChainHead(genesis: genesis), history: HistoryVector())
+    }
+
+    /// A kernel that goes on from a restored state.
+    public init(
+        _ configuration: Configuration, engine: any ConsensusEngine, state: LedgerState, head: ChainHead,
+        history: HistoryVector
+    ) throws(KernelError) {
+        self.configuration = configuration
+        chain = configuration.genesis.chain
+        self.engine = engine
+        self.state = state
+        self.head = head
+        self.history = history
+        mempool = Mempool(limits: configuration.mempoolLimits)
+        try checkRules(at: head.height + 1)
+    }
+
+    private func checkRules(at height: UInt64) throws(KernelError) {
+        let version = configuration.genesis.rulesVersion(at: height)
+        guard configuration.supportedRules.contains(version) else {
+            throw KernelError(
+                .unsupportedRules,
+                "height \(height) is executed under version \(version) of the rules; this program has versions "
+                    + "\(configuration.supportedRules.lowerBound) to \(configuration.supportedRules.upperBound): upgrade"
+            )
+        }
+    }
+
+    // MARK: The step
+
+    /// Takes one event and answers effects. An engine's call that fails has no effect but `engineFailed`.
+    public mutating func step(_ event: KernelEvent) throws(KernelError) -> [KernelEffect] {
+        let time = event.timeMilliseconds
+        var effects: [KernelEffect] = []
+        switch event {
+        case .start(let seed, _):
+            try tell(
+                .start(
+                    height: head.height, chain: chain.digest, headerID: head.headerID, seed: seed,
+                    ownKey: configuration.beaconSigner?.publicKey, parameters: configuration.genesis.engineParameters,
+                    validators: head.validators), time, &effects)
+        case .transactions(let transactions, _):
+            for transaction in transactions {
+                do throws(Refusal) {
+                    try admit(transaction)
+                } catch {
+                    effects.append(.rejected(id: transaction.id, error))
+                }
+            }
+            try tell(waitingEvent(), time, &effects)
+        case .timePassed: try tell(.timePassed, time, &effects)
+        case .timer(let id, _): try tell(.timer(id: id), time, &effects)
+        case .message(let sender, let attachment, let payload, _):
+            let id = attachment?.header.id
+            if let attachment, let id, attachments.count < Kernel.attachmentLimit { attachments[id] = attachment }
+            try tell(.message(sender: sender, attachment: id, payload: payload), time, &effects)
+        case .voteSigned(let vote, let signature, _): try tell(.voteSigned(vote, signature), time, &effects)
+        case .persisted(let height, _): try persisted(height, time, &effects)
+        }
+        return effects
+    }
+
+    private func waitingEvent() -> ConsensusEvent.Kind {
+        .transactions(count: UInt64(mempool.count), byteCount: UInt64(mempool.byteCount))
+    }
+
+    /// The committed block is on disk: now it may be acknowledged, and the next height begins.
+    private mutating func persisted(
+        _ height: UInt64, _ time: UInt64, _ effects: inout [KernelEffect]
+    ) throws(KernelError) {
+        guard let block = persisting, block.header.height == height else {
+            throw KernelError(.outOfOrder, "block \(height) was not waiting for the disk")
+        }
+        persisting = nil
+        effects.append(.committed(block))
+        try checkRules(at: height + 1)
+        try tell(
+            .committed(
+                height: height, headerID: block.headerID, blockTimeMilliseconds: block.header.timeMilliseconds,
+                byCertificate: false, waiting: UInt64(mempool.count), validators: nil), time, &effects)
+    }
+
+    // MARK: The engine
+
+    /// Tells the engine, and does what it asks for, until it asks for no more.
+    private mutating func tell(
+        _ kind: ConsensusEvent.Kind, _ time: UInt64, _ effects: inout [KernelEffect]
+    ) throws(KernelError) {
+        var pending = [kind]
+        var next = 0
+        while next < pending.count {
+            let answers: [ConsensusEffect]
+            do throws(ConsensusFault) {
+                answers = try engine.step(ConsensusEvent(timeMilliseconds: time, pending[next]))
+            } catch {
+                effects.append(.engineFailed(error))
+                return
+            }
+            next += 1
+            // Persist and sync, then sign, then the rest (CON-3).
+            for case .persist(let state) in answers { effects.append(.persistEngine(state)) }
+            for case .signVote(let vote) in answers { effects.append(.sign(vote)) }
+            for answer in answers { try perform(answer, time, &effects, &pending) }
+        }
+    }
+
+    private mutating func perform(
+        _ effect: ConsensusEffect, _ time: UInt64, _ effects: inout [KernelEffect],
+        _ pending: inout [ConsensusEvent.Kind]
+    ) throws(KernelError) {
+        switch effect {
+        case .persist, .signVote: break
+        case .propose(let height, let round, let blockTime):
+            let candidate = try propose(height: height, timeMilliseconds: blockTime, &effects)
+            pending.append(
+                .proposalBuilt(
+                    height: height, round: round, headerID: candidate?.headerID,
+                    transactions: UInt64(candidate?.transactions.count ?? 0)))
+        case .validate(let height, let round, let headerID):
+            let code = validate(headerID, height: height, timeMilliseconds: time)
+            pending.append(.validated(height: height, round: round, headerID: headerID, code: code))
+        case .decide(let height, let round, let headerID, let signatures):
+            let certificate = Certificate(round: round, signatures: signatures)
+            effects.append(.persist(try decide(height: height, headerID: headerID, certificate)))
+        case .send(let recipient, let attachment, let payload):
+            effects.append(.send(recipient: recipient, attachment: attachment.flatMap(block), payload: payload))
+        case .broadcast(let attachment, let payload):
+            effects.append(.broadcast(attachment: attachment.flatMap(block), payload: payload))
+        case .setTimer(let id, let timerTime): effects.append(.setTimer(id: id, timeMilliseconds: timerTime))
+        case .cancelTimer(let id): effects.append(.cancelTimer(id: id))
+        case .evidence(let evidence):
+            if evidence.isProven { effects.append(.evidence(evidence)) }
+        }
+    }
+
+    private func block(_ id: Digest) -> Block? {
+        if let candidate = candidates[id] {
+            return Block(
+                header: candidate.header, transactions: candidate.transactions.map(\.transaction.encoded))
+        }
+        return attachments[id]
+    }
+
+    // MARK: Queries (the last committed state)
+
+    /// The committed state; a candidate that is being voted on is taken out of it first.
+    public mutating func committedState() -> LedgerState {
+        revertApplied()
+        return state
+    }
+
+    /// Proves what is, or is not, at `path` under the last certified header; nil before the first block.
+    public mutating func prove(_ path: [UInt8]) -> CertifiedStateProof? {
+        guard let certified = head.certified else { return nil }
+        revertApplied()
+        return CertifiedStateProof(certified: certified, proof: state.store.prove(path))
+    }
+
+    /// Proves all that is below `prefix`, or that nothing is, under the last certified header.
+    public mutating func prove(prefix: [UInt8]) -> CertifiedStateProof? {
+        guard let certified = head.certified else { return nil }
+        revertApplied()
+        return CertifiedStateProof(certified: certified, proof: state.store.prove(prefix: prefix))
+    }
+
+    /// The engine's state, for a swap of engines or a simulator.
+    public func engineSnapshot() throws(ConsensusFault) -> [UInt8] { try engine.snapshot() }
+}

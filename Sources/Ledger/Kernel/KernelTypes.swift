@@ -1,0 +1,105 @@
+import Primitives
+
+/// What the kernel is told. Times are milliseconds since 1970-01-01 UTC and never go back.
+public enum KernelEvent: Sendable {
+    /// The first event of a life; `seed` is all the randomness that the engine gets.
+    case start(seed: Digest, timeMilliseconds: UInt64)
+    /// Transactions whose signatures were checked.
+    case transactions([VerifiedTransaction], timeMilliseconds: UInt64)
+    case timePassed(timeMilliseconds: UInt64)
+    case timer(id: UInt64, timeMilliseconds: UInt64)
+    /// From the same engine on another node, whose signature was checked; with the block that came along.
+    case message(sender: PublicKey, attachment: Block?, payload: [UInt8], timeMilliseconds: UInt64)
+    /// Answers a `sign` effect; nil when the signer refused.
+    case voteSigned(Vote, Signature?, timeMilliseconds: UInt64)
+    /// Answers a `persist` effect: the block is durable.
+    case persisted(height: UInt64, timeMilliseconds: UInt64)
+
+    var timeMilliseconds: UInt64 {
+        switch self {
+        case .start(_, let time), .transactions(_, let time), .timePassed(let time), .timer(_, let time),
+            .message(_, _, _, let time), .voteSigned(_, _, let time), .persisted(_, let time):
+            time
+        }
+    }
+}
+
+/// What the kernel wants done, in this order within one step's answer: engine state and blocks persisted and synced, then
+/// votes signed, then the rest.
+public enum KernelEffect: Sendable {
+    /// Keep the engine's state, synced, in place of the last one.
+    case persistEngine([UInt8])
+    /// Store a decided block in one transaction, synced; answer with `persisted`.
+    case persist(CommittedBlock)
+    /// Sign, if `SafeSigner` permits; answer with `voteSigned`.
+    case sign(Vote)
+    case send(recipient: PublicKey, attachment: Block?, payload: [UInt8])
+    case broadcast(attachment: Block?, payload: [UInt8])
+    case setTimer(id: UInt64, timeMilliseconds: UInt64)
+    case cancelTimer(id: UInt64)
+    /// The block is durable: acknowledge its transactions, publish its events.
+    case committed(CommittedBlock)
+    /// A transaction was not taken, or has left the mempool without a block.
+    case rejected(id: Digest, Refusal)
+    case evidence(Evidence)
+    /// The engine's call failed; it had no effect, and the event may be repeated.
+    case engineFailed(ConsensusFault)
+}
+
+/// A decided block with all that is stored of it.
+public struct CommittedBlock: Sendable {
+    public let header: Header
+    public let headerID: Digest
+    public let certificate: Certificate
+    public let transactions: [VerifiedTransaction]
+    /// One for each transaction; then, if the end of the block had events, one with these.
+    public let receipts: [Receipt]
+    /// Sorted by path: what restart applies.
+    public let changes: [StateChange]
+    public let historyTiles: [HistoryVector.Tile]
+    /// The block's randomness.
+    public let beacon: Digest
+
+    public init(
+        header: Header, headerID: Digest, certificate: Certificate, transactions: [VerifiedTransaction],
+        receipts: [Receipt], changes: [StateChange], historyTiles: [HistoryVector.Tile], beacon: Digest
+    ) {
+        self.header = header
+        self.headerID = headerID
+        self.certificate = certificate
+        self.transactions = transactions
+        self.receipts = receipts
+        self.changes = changes
+        self.historyTiles = historyTiles
+        self.beacon = beacon
+    }
+
+    public var certifiedHeader: CertifiedHeader { CertifiedHeader(header: header, certificate: certificate) }
+
+    /// The slot of the block's first transaction.
+    public var firstSlot: UInt64 { header.historySize - UInt64(transactions.count) }
+}
+
+/// Why the kernel cannot go on, or refuses an event. A step that throws leaves the kernel as it was.
+public struct KernelError: Error, Hashable, Sendable, CustomStringConvertible {
+    public enum Code: String, Hashable, Sendable {
+        /// The height's rules are of a version that this binary does not execute.
+        case unsupportedRules
+        /// The engine decided what is not final, or not known.
+        case invalidDecision
+        /// The stored chain contradicts itself.
+        case corrupt
+        case outOfOrder
+        case invalidGenesis
+    }
+
+    public let code: Code
+    public let reason: String
+
+    public init(_ code: Code, _ reason: String) {
+        self.code = code
+        self.reason = reason
+    }
+
+    public var description: String { "\(reason) [\(code.rawValue)]" }
+}

@@ -1,0 +1,93 @@
+import Ledger
+import Primitives
+import Testing
+
+@Suite("History") struct HistoryTests {
+    /// The definition of RFC 9162, section 2.1.1, read literally: slow, and by another way than the code.
+    private func definition(_ leaves: ArraySlice<Digest>) -> Digest {
+        if leaves.isEmpty { return .blake2b256([]) }
+        if leaves.count == 1 { return .blake2b256([0] + leaves[leaves.startIndex].bytes) }
+        var split = 1
+        while split * 2 < leaves.count { split *= 2 }
+        let middle = leaves.startIndex + split
+        return .blake2b256([1] + definition(leaves[..<middle]).bytes + definition(leaves[middle...]).bytes)
+    }
+
+    private func id(_ number: Int) -> Digest { .blake2b256(UInt64(number).encoded()) }
+
+    @Test("the root is RFC 9162's at every size over several tiles") func rootIsTheDefinition() {
+        var vector = HistoryVector()
+        var leaves: [Digest] = []
+        #expect(vector.root() == definition([]))
+        for number in 0..<1_100 {
+            vector.append(id(number))
+            leaves.append(id(number))
+            if number < 20 || number % 37 == 0 || [254, 255, 256, 257, 511, 512, 513].contains(number) {
+                #expect(vector.root() == definition(leaves[...]), "size \(number + 1)")
+            }
+        }
+    }
+
+    @Test("a vector that is restored from its tiles goes on as if it had never stopped") func restore() throws {
+        var vector = HistoryVector()
+        var tiles: [[UInt64]: [Digest]] = [:]
+        for number in 0..<70_000 {
+            vector.append(id(number))
+            guard number % 997 == 0 || number > 69_990 || number == 65_535 else { continue }
+            for tile in vector.takeChangedTiles() { tiles[[UInt64(tile.level), tile.position]] = tile.hashes }
+            var restored = try HistoryVector(size: vector.size) { tiles[[UInt64($0), $1]] }
+            #expect(restored.root() == vector.root(), "size \(number + 1)")
+            restored.append(id(number + 1))
+            #expect(restored.size == vector.size + 1)
+        }
+        #expect(throws: TrustError.self) { try HistoryVector(size: vector.size) { _, _ in nil } }
+        #expect(throws: TrustError.self) { try vector.path(to: vector.size) { tiles[[UInt64($0), $1]] } }
+        #expect(throws: TrustError.self) { try vector.path(to: 3) { _, _ in nil } }
+    }
+
+    @Test("a safe signer goes forward only, and may repeat itself") func safeSigner() {
+        func vote(_ height: UInt64, _ round: UInt32, _ step: Vote.Step, _ number: Int = 0) -> Vote {
+            Vote(chain: LedgerHarness.chain, height: height, round: round, step: step, headerID: id(number))
+        }
+        var signer = SafeSigner()
+        let steps: [(Vote, Bool)] = [
+            (vote(5, 0, .prepare), true), (vote(5, 0, .prepare), true), (vote(5, 0, .prepare, 1), false),
+            (vote(5, 0, .commit), true), (vote(5, 0, .prepare), false), (vote(5, 1, .prepare), true),
+            (vote(4, 9, .commit), false), (vote(6, 0, .prepare), true), (vote(5, 9, .commit), false),
+        ]
+        for (vote, isGranted) in steps { #expect(signer.grant(vote) == isGranted, "\(vote)") }
+    }
+
+    @Test("a certificate needs the threshold, known keys and good signatures") func certificates() throws {
+        let keys = (1...4 as ClosedRange<UInt64>).map { LedgerHarness.key($0) }
+        let set = try #require(ValidatorSet(keys.map { .init(key: $0.publicKey) }, threshold: 3))
+        #expect(ValidatorSet(keys.map { .init(key: $0.publicKey) }, threshold: 2) == nil)
+        let digest = id(1)
+        func header(_ height: UInt64) -> Header {
+            Header(
+                chain: LedgerHarness.chain, height: height, parent: digest, timeMilliseconds: 1,
+                proposer: keys[0].publicKey, beaconProof: [], rulesVersion: 1, engine: "e",
+                validatorSetDigest: set.digest, nextValidatorSetDigest: set.digest, stateRoot: digest,
+                transactionsRoot: digest, receiptsRoot: digest, historyRoot: digest, historySize: 1)
+        }
+        func certificate(_ signers: [SecretKey], of height: UInt64 = 1) -> Certificate {
+            let vote = Vote(
+                chain: LedgerHarness.chain, height: height, round: 0, step: .commit, headerID: header(height).id)
+            return Certificate(
+                round: 0, signatures: signers.map { SignedBy(key: $0.publicKey, signature: $0.sign(vote.message)) })
+        }
+        func code(_ certificate: Certificate) -> TrustError.Code? {
+            do throws(TrustError) {
+                try certificate.verify(header(1), validators: set)
+                return nil
+            } catch { return error.code }
+        }
+        #expect(code(certificate(Array(keys[0...2]))) == nil)
+        #expect(code(certificate(Array(keys[0...1]))) == .belowThreshold)
+        #expect(code(certificate([keys[0], keys[0], keys[0]])) == .malformed)
+        #expect(code(certificate([keys[0], keys[1], LedgerHarness.key(9)])) == .unknownSigner)
+        #expect(code(certificate(Array(keys[0...2]), of: 2)) == .badSignature)
+        let other = ValidatorSet(solo: keys[0].publicKey)
+        #expect(throws: TrustError.self) { try certificate([keys[0]]).verify(header(1), validators: other) }
+    }
+}
