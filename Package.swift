@@ -136,6 +136,9 @@ let package = Package(
             ],
             path: "Sources/vinculum", swiftSettings: strict),
         .executableTarget(
+            name: "vinculum-training-bench", dependencies: ["Training"], path: "Sources/TrainingBench",
+            swiftSettings: strictAndHot),
+        .executableTarget(
             name: "vinculum-trainer", dependencies: ["Training", "Primitives"], path: "Sources/Trainer", swiftSettings: strictAndHot),
 
         // Ratios of the ledger's speed to the limits of the machine.

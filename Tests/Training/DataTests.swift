@@ -53,4 +53,15 @@ struct DataTests {
             #expect(error.code == .fileUnavailable, "\(error)")
         }
     }
+
+    @Test("that ship with the source are read, and a model learns them")
+    func digits() throws {
+        let root = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+        let (training, test) = try PublicDataSets.digits(file: "/\(root)/etc/data/digits.safetensors", seed: 1)
+        #expect(training.count + test.count == 1_797 && training.width == 64)
+        let scaling = InputScaling(factor: 1 / 16, offset: 0)
+        var model = DenseModel(architecture: try DenseArchitecture("64-32-10"), seed: 1)
+        try LocalTraining(learningRate: 0.1, epochs: 10, seed: 1).run(&model, on: training.scaled(scaling))
+        #expect(try Evaluation(of: model, on: test.scaled(scaling)).accuracy > 0.9)
+    }
 }

@@ -18,7 +18,7 @@ enum Peers {
     static func run(_ script: String, _ arguments: [String]) throws {
         let words = [try #require(python), "-c", script] + arguments
         var pointers: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
-        defer { pointers.forEach { free($0) } }
+        defer { for pointer in pointers { free(pointer) } }
         var process = pid_t()
         let program = try #require(pointers[0])
         guard posix_spawn(&process, program, nil, nil, &pointers, environ) == 0 else { throw Failure(status: -1) }

@@ -29,8 +29,8 @@ struct DensePass: ~Copyable {
     }
 
     deinit {
-        outputs.forEach { $0.deallocate() }
-        deltas.forEach { $0.deallocate() }
+        for buffer in outputs { buffer.deallocate() }
+        for buffer in deltas { buffer.deallocate() }
         squares.deallocate()
         norms.deallocate()
         products.deallocate()
