@@ -1,0 +1,80 @@
+import Node
+import Primitives
+import Synchronization
+
+/// Passes bytes on and digests them on the way.
+final class CheckingSink: ObjectSink {
+    private let inner: any ObjectSink
+    private let bytes = Mutex<StreamDigest>(StreamDigest())
+
+    init(_ inner: any ObjectSink) { self.inner = inner }
+
+    func write(_ piece: [UInt8]) async throws(ServiceError) {
+        bytes.withLock { $0.update(piece) }
+        try await inner.write(piece)
+    }
+
+    /// - Throws: `.digestMismatch` where the bytes are not the object's.
+    func check(_ id: CID) throws(ServiceError) {
+        guard id.hashFunction == .blake2b256 else {
+            throw ServiceError(.malformed, "objects are named by BLAKE2b-256", field: "id")
+        }
+        let digest = bytes.withLock { $0.finish() }
+        guard digest == id.digest else {
+            throw ServiceError(.digestMismatch, "the bytes received are not object \(id.text)", field: "id")
+        }
+    }
+}
+
+/// A running BLAKE2b-256 that can be kept behind a lock.
+struct StreamDigest: ~Copyable {
+    private var hasher: DigestHasher? = DigestHasher()
+
+    mutating func update(_ bytes: [UInt8]) { hasher?.update(bytes) }
+
+    mutating func finish() -> Digest? {
+        guard let hasher = hasher.take() else { return nil }
+        return hasher.finish()
+    }
+}
+
+/// Collects an object in memory, up to a limit.
+public final class MemorySink: ObjectSink {
+    private let state = Mutex<[UInt8]>([])
+    private let limitBytes: Int
+
+    public init(limitBytes: Int) { self.limitBytes = limitBytes }
+
+    public var bytes: [UInt8] { state.withLock { $0 } }
+
+    public func write(_ bytes: [UInt8]) async throws(ServiceError) {
+        let fits = state.withLock { state in
+            guard state.count + bytes.count <= limitBytes else { return false }
+            state += bytes
+            return true
+        }
+        if !fits { throw ServiceError(.tooLarge, "the object is over \(limitBytes) bytes") }
+    }
+}
+
+/// Hands out bytes that are in memory.
+public final class MemorySource: ObjectSource {
+    public let byteCount: UInt64?
+    private let rest: Mutex<ArraySlice<UInt8>>
+    private let pieceBytes: Int
+
+    public init(_ bytes: [UInt8], pieceBytes: Int = 65_536) {
+        byteCount = UInt64(bytes.count)
+        rest = Mutex(bytes[...])
+        self.pieceBytes = pieceBytes
+    }
+
+    public func next() async throws(ServiceError) -> [UInt8]? {
+        rest.withLock { rest in
+            guard !rest.isEmpty else { return nil }
+            let piece = Array(rest.prefix(pieceBytes))
+            rest = rest.dropFirst(pieceBytes)
+            return piece
+        }
+    }
+}

@@ -1,0 +1,117 @@
+import Glibc
+import Hummingbird
+import HummingbirdCore
+import Logging
+import NIOCore
+import Node
+import Primitives
+
+/// The node's HTTP interface on one address. Start one for the Unix socket and one for TCP; they may share a service.
+public struct APIServer: Sendable {
+    public enum Address: Sendable {
+        /// Guarded by the socket's mode, 0600.
+        case unixSocket(path: String)
+        /// Guarded by a bearer token. Port 0 takes a free one.
+        case loopback(host: String, port: Int, token: BearerToken)
+    }
+
+    private let service: any NodeService
+    private let address: Address
+    private let limits: APILimits
+
+    public init(service: any NodeService, address: Address, limits: APILimits = APILimits()) {
+        self.service = service
+        self.address = address
+        self.limits = limits
+    }
+
+    /// Serves until the task is cancelled; open requests are ended then.
+    /// - Parameter onReady: called once with the port (0 for a Unix socket) when connections are taken.
+    /// - Throws: `.unavailable` when the address cannot be had.
+    public func run(onReady: @escaping @Sendable (_ port: Int) -> Void = { _ in }) async throws(ServiceError) {
+        switch address {
+        case .loopback(let host, let port, let token):
+            guard host == "127.0.0.1" || host == "::1" else {
+                throw ServiceError(
+                    .malformed, "\(host) is not a loopback address", hint: "use 127.0.0.1 or ::1",
+                    field: "api.tcp_host")
+            }
+            try await serve(.hostname(host, port: port), token: token, named: "\(host):\(port)") { channel in
+                onReady(channel.localAddress?.port ?? port)
+            }
+        case .unixSocket(let path):
+            let staging = try SocketStaging(path: path)
+            defer { staging.remove() }
+            try await serve(.unixDomainSocket(path: staging.temporaryPath), token: nil, named: path) { _ in
+                if staging.publish() { onReady(0) }
+            }
+        }
+    }
+
+    private func serve(
+        _ bind: BindAddress, token: BearerToken?, named name: String, ready: @escaping @Sendable (any Channel) -> Void
+    ) async throws(ServiceError) {
+        var logger = Logger(label: "vinculum.api")
+        logger.logLevel = .error
+        let idle = TimeAmount.nanoseconds(Int64(limits.requestTimeout / .nanoseconds(1)))
+        let application = Application(
+            responder: APIResponder(service: service, limits: limits, token: token),
+            server: .http1(
+                configuration: .init(
+                    idleTimeout: idle,
+                    httpDecoderConfiguration: .init(
+                        maxHeaderFieldSize: 8192, maxHeaderListSize: 16_384, maxHeaderFieldCount: 64))),
+            configuration: ApplicationConfiguration(
+                address: bind, backlog: 256,
+                availableConnectionsDelegate: MaximumAvailableConnections(limits.connections)),
+            onServerRunning: { channel in ready(channel) }, logger: logger)
+        do {
+            try await application.run()
+        } catch is CancellationError {
+            return
+        } catch {
+            if Task.isCancelled { return }
+            throw ServiceError(
+                .unavailable, "cannot serve on \(name): \(error)",
+                hint: "is another node running? `vinculum doctor` shows who holds the address")
+        }
+    }
+}
+
+/// A Unix socket that nobody else can reach at any moment: it is bound in a folder of mode 0700, gets its own mode, and is
+/// renamed into place.
+private struct SocketStaging: Sendable {
+    let path: String
+    let folder: String
+
+    var temporaryPath: String { "\(folder)/s" }
+
+    init(path: String) throws(ServiceError) {
+        // sockaddr_un holds 108 bytes with the final zero; the staging path is longer than the final one by 9.
+        guard path.utf8.count <= 98 else {
+            throw ServiceError(
+                .malformed, "the socket's path has \(path.utf8.count) bytes; 98 are possible",
+                hint: "use a shorter one",
+                field: "api.unix_socket")
+        }
+        self.path = path
+        let parent = path.contains("/") ? String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)]) : "."
+        folder = "\(parent)/.\(Hex.encode(SecureRandom.bytes(count: 3)))"
+        guard mkdir(folder, 0o700) == 0 else {
+            throw ServiceError(
+                .unavailable, "cannot make \(folder): \(String(cString: strerror(errno)))", field: "api.unix_socket")
+        }
+    }
+
+    func publish() -> Bool {
+        guard chmod(temporaryPath, 0o600) == 0, rename(temporaryPath, path) == 0 else { return false }
+        rmdir(folder)
+        return true
+    }
+
+    func remove() {
+        unlink(temporaryPath)
+        rmdir(folder)
+        unlink(path)
+    }
+}

@@ -1,0 +1,151 @@
+import Glibc
+import Node
+import NodeAPI
+import Primitives
+import Synchronization
+import Testing
+
+/// Every question of `NodeService` through the client, the wire and the server gives what the service itself gives.
+@Suite struct ClientServerTests {
+    static let account = AccountID(SecretKey.generate().publicKey)
+
+    @Test(arguments: [true, false]) func everyAnswerCrossesTheWireUnchanged(unixSocket: Bool) async throws {
+        let fixture = FixtureService()
+        fixture.state.withLock {
+            $0.values = [Array("m/a".utf8): [1], Array("m/b".utf8): [2, 3], Array("n".utf8): []]
+        }
+        fixture.state.withLock { $0.receipts[.zero] = FixtureService.receipt(.zero) }
+        for index in 1..<4 { fixture.addEvent(1, UInt32(index)) }
+        fixture.addEvent(2, 1, module: "federation", kind: "paid")
+        let token = BearerToken("correct-horse-battery")
+        try await withServer(fixture, unixSocket: unixSocket, token: token) { address in
+            let client = NodeClient(address, token: token)
+            #expect(try await client.status() == fixture.status())
+            #expect(try await client.health() == fixture.health())
+            #expect(try await client.metrics() == fixture.metrics())
+            #expect(try await client.genesis() == fixture.genesis())
+            #expect(try await client.submit([1, 2, 3]) == .pending(id: Digest.blake2b256([1, 2, 3])))
+            #expect(try await client.receipt(of: .zero, waitingAtMost: .zero) == FixtureService.receipt(.zero))
+            #expect(try await client.receipt(of: .blake2b256([]), waitingAtMost: .milliseconds(30)) == nil)
+            #expect(try await client.transaction(.slot(1)) == fixture.transaction(.slot(1)))
+            #expect(try await client.account(Self.account) == fixture.account(Self.account))
+            #expect(try await client.state(at: Array("m/a".utf8)).value == [1])
+            #expect(try await client.state(at: [0xff, 0]).value == nil)
+            let listing = try await client.list(prefix: Array("m/".utf8), after: Array("m/a".utf8), limit: 5)
+            let expected = try await fixture.list(prefix: Array("m/".utf8), after: Array("m/a".utf8), limit: 5)
+            #expect(listing == expected)
+            #expect(try await client.headers(from: 5, limit: 2) == fixture.headers(from: 5, limit: 2))
+            let query = EventQuery(filter: EventFilter(module: "federation", pathPrefix: Array("m/".utf8)))
+            #expect(try await client.events(query) == fixture.events(query))
+            #expect(try await client.namedCursor("site") == nil)
+            try await client.setNamedCursor("site", to: EventCursor(height: 9, index: 2))
+            #expect(try await client.namedCursor("site") == EventCursor(height: 9, index: 2))
+        }
+    }
+
+    @Test func errorsKeepTheirCodeFieldAndResult() async throws {
+        try await withServer(FixtureService()) { address in
+            let client = NodeClient(address)
+            await #expect(throws: ServiceError(.refused, "", resultCode: 5)) { try await client.submit([0x66]) }
+            await #expect(throws: ServiceError(.notFound, "")) { try await client.transaction(.slot(99)) }
+            await #expect(throws: ServiceError(.pruned, "")) { try await client.transaction(.slot(0)) }
+        }
+    }
+
+    @Test func aSickNodeStillSaysWhy() async throws {
+        let fixture = FixtureService()
+        fixture.state.withLock { $0.isHealthy = false }
+        try await withServer(fixture) { address in
+            let health = try await NodeClient(address).health()
+            #expect(!health.healthy)
+            #expect(health.findings.first?.mend == "free some space")
+        }
+    }
+
+    @Test(arguments: [0, 1, 65_536, 3_000_001]) func objectsStreamBothWays(size: Int) async throws {
+        var generator = SystemRandomNumberGenerator()
+        let bytes = (0..<size).map { _ in UInt8.random(in: 0...255, using: &generator) }
+        let id = CID.of(raw: bytes)
+        try await withServer(FixtureService()) { address in
+            let client = NodeClient(address)
+            #expect(try await client.objectSize(id) == nil)
+            #expect(try await client.putObject(id, from: MemorySource(bytes)).created)
+            #expect(try await client.putObject(id, from: MemorySource(bytes)).created == false)
+            #expect(try await client.objectSize(id) == UInt64(size))
+            let sink = MemorySink(limitBytes: 4 << 20)
+            #expect(try await client.getObject(id, into: sink) == UInt64(size))
+            #expect(sink.bytes == bytes)
+        }
+    }
+
+    @Test func aWrongObjectIsRefusedOnBothWays() async throws {
+        let fixture = FixtureService()
+        try await withServer(fixture) { address in
+            let client = NodeClient(address)
+            let bytes = [UInt8](repeating: 7, count: 100_000)
+            await #expect(throws: ServiceError(.digestMismatch, "")) {
+                try await client.putObject(CID.of(raw: [1]), from: MemorySource(bytes))
+            }
+            #expect(fixture.state.withLock { $0.objects.isEmpty })
+            let id = CID.of(raw: bytes)
+            _ = try await client.putObject(id, from: MemorySource(bytes))
+            fixture.state.withLock { $0.corruptObjects = true }
+            await #expect(throws: ServiceError(.digestMismatch, "")) {
+                try await client.getObject(id, into: MemorySink(limitBytes: 1 << 20))
+            }
+        }
+    }
+
+    @Test func aSinkThatIsFullEndsTheTransferWithItsOwnError() async throws {
+        try await withServer(FixtureService()) { address in
+            let client = NodeClient(address)
+            let bytes = [UInt8](repeating: 7, count: 1_000_000)
+            _ = try await client.putObject(CID.of(raw: bytes), from: MemorySource(bytes))
+            await #expect(throws: ServiceError(.tooLarge, "")) {
+                try await client.getObject(CID.of(raw: bytes), into: MemorySink(limitBytes: 1000))
+            }
+            #expect(try await client.status().height == 7)
+        }
+    }
+
+    @Test func aLongPollAnswersWhenTheEventComes() async throws {
+        let fixture = FixtureService()
+        try await withServer(fixture) { address in
+            let client = NodeClient(address)
+            async let page = client.events(EventQuery(wait: .seconds(10)))
+            try await Task.sleep(for: .milliseconds(50))
+            fixture.addEvent(3, 1)
+            #expect(try await page.events.map(\.cursor) == [EventCursor(height: 3, index: 1)])
+        }
+    }
+
+    @Test func manyCallsAtOnceAllComeBack() async throws {
+        try await withServer(FixtureService()) { address in
+            let client = NodeClient(address)
+            try await withThrowingTaskGroup(of: UInt64.self) { group in
+                for _ in 0..<100 { group.addTask { try await client.status().height } }
+                for try await height in group { #expect(height == 7) }
+            }
+        }
+    }
+
+    @Test func noNodeIsAnErrorThatSaysWhatToDo() async throws {
+        let client = NodeClient(.unixSocket(path: "/tmp/vinculum-nobody.sock"))
+        do {
+            _ = try await client.status()
+            Issue.record("somebody answered")
+        } catch {
+            #expect(error.code == .unreachable)
+            #expect(error.hint?.contains("vinculum run") == true)
+        }
+    }
+
+    @Test func theSocketIsForItsOwnerOnly() async throws {
+        try await withServer(FixtureService()) { address in
+            guard case .unixSocket(let path) = address else { return }
+            var status = stat()
+            #expect(stat(path, &status) == 0)
+            #expect(status.st_mode & 0o777 == 0o600)
+        }
+    }
+}
