@@ -18,7 +18,7 @@ import Testing
         for index in 1..<4 { fixture.addEvent(1, UInt32(index)) }
         fixture.addEvent(2, 1, module: "federation", kind: "paid")
         let token = BearerToken("correct-horse-battery")
-        try await withServer(fixture, unixSocket: unixSocket, token: token) { address in
+        try await withServer(fixture, unixSocket: unixSocket, token: token) { address async throws in
             let client = NodeClient(address, token: token)
             #expect(try await client.status() == fixture.status())
             #expect(try await client.health() == fixture.health())
@@ -44,7 +44,7 @@ import Testing
     }
 
     @Test func errorsKeepTheirCodeFieldAndResult() async throws {
-        try await withServer(FixtureService()) { address in
+        try await withServer(FixtureService()) { address async throws in
             let client = NodeClient(address)
             await #expect(throws: ServiceError(.refused, "", resultCode: 5)) { try await client.submit([0x66]) }
             await #expect(throws: ServiceError(.notFound, "")) { try await client.transaction(.slot(99)) }
@@ -55,7 +55,7 @@ import Testing
     @Test func aSickNodeStillSaysWhy() async throws {
         let fixture = FixtureService()
         fixture.state.withLock { $0.isHealthy = false }
-        try await withServer(fixture) { address in
+        try await withServer(fixture) { address async throws in
             let health = try await NodeClient(address).health()
             #expect(!health.healthy)
             #expect(health.findings.first?.mend == "free some space")
@@ -66,7 +66,7 @@ import Testing
         var generator = SystemRandomNumberGenerator()
         let bytes = (0..<size).map { _ in UInt8.random(in: 0...255, using: &generator) }
         let id = CID.of(raw: bytes)
-        try await withServer(FixtureService()) { address in
+        try await withServer(FixtureService()) { address async throws in
             let client = NodeClient(address)
             #expect(try await client.objectSize(id) == nil)
             #expect(try await client.putObject(id, from: MemorySource(bytes)).created)
@@ -80,7 +80,7 @@ import Testing
 
     @Test func aWrongObjectIsRefusedOnBothWays() async throws {
         let fixture = FixtureService()
-        try await withServer(fixture) { address in
+        try await withServer(fixture) { address async throws in
             let client = NodeClient(address)
             let bytes = [UInt8](repeating: 7, count: 100_000)
             await #expect(throws: ServiceError(.digestMismatch, "")) {
@@ -97,7 +97,7 @@ import Testing
     }
 
     @Test func aSinkThatIsFullEndsTheTransferWithItsOwnError() async throws {
-        try await withServer(FixtureService()) { address in
+        try await withServer(FixtureService()) { address async throws in
             let client = NodeClient(address)
             let bytes = [UInt8](repeating: 7, count: 1_000_000)
             _ = try await client.putObject(CID.of(raw: bytes), from: MemorySource(bytes))
@@ -110,7 +110,7 @@ import Testing
 
     @Test func aLongPollAnswersWhenTheEventComes() async throws {
         let fixture = FixtureService()
-        try await withServer(fixture) { address in
+        try await withServer(fixture) { address async throws in
             let client = NodeClient(address)
             async let page = client.events(EventQuery(wait: .seconds(10)))
             try await Task.sleep(for: .milliseconds(50))
@@ -120,7 +120,7 @@ import Testing
     }
 
     @Test func manyCallsAtOnceAllComeBack() async throws {
-        try await withServer(FixtureService()) { address in
+        try await withServer(FixtureService()) { address async throws in
             let client = NodeClient(address)
             try await withThrowingTaskGroup(of: UInt64.self) { group in
                 for _ in 0..<100 { group.addTask { try await client.status().height } }
@@ -141,7 +141,7 @@ import Testing
     }
 
     @Test func theSocketIsForItsOwnerOnly() async throws {
-        try await withServer(FixtureService()) { address in
+        try await withServer(FixtureService()) { address async throws in
             guard case .unixSocket(let path) = address else { return }
             var status = stat()
             #expect(stat(path, &status) == 0)

@@ -52,7 +52,7 @@ public struct APIServer: Sendable {
         _ bind: BindAddress, token: BearerToken?, named name: String, ready: @escaping @Sendable (any Channel) -> Void
     ) async throws(ServiceError) {
         var logger = Logger(label: "vinculum.api")
-        logger.logLevel = .error
+        logger.logLevel = .critical
         let idle = TimeAmount.nanoseconds(Int64(limits.requestTimeout / .nanoseconds(1)))
         let application = Application(
             responder: APIResponder(service: service, limits: limits, token: token),
