@@ -1,5 +1,6 @@
 import Ledger
 import Primitives
+import Storage
 import Tokens
 
 /// A ledger with a disk and one validator, driven as a node drives it: persist, sync, sign, commit.
@@ -45,6 +46,7 @@ struct BenchNode {
             engine: engine)
         time = genesis.timeMilliseconds
         try archive.takeSnapshot(of: kernel.committedState().store, height: 0)
+        try archive.database.checkpoint()
         try run(.start(seed: .zero, timeMilliseconds: time))
     }
 

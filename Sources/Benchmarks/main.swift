@@ -4,7 +4,7 @@ import Primitives
 import Storage
 import Tokens
 
-// vinculum-bench [accounts] [transactions] [folder]: how close the ledger comes to what the machine's signature checks
+// vinculum-bench [accounts] [transactions] [folder] [transactions a block]: how close the ledger comes to what the machine's signature checks
 // allow, what it writes, and how fast it starts again. Ratios, since machines differ.
 
 let arguments = CommandLine.arguments
@@ -12,7 +12,7 @@ let accountCount = arguments.count > 1 ? Int(arguments[1]) ?? 1_000_000 : 1_000_
 let transactionCount = arguments.count > 2 ? Int(arguments[2]) ?? 200_000 : 200_000
 let folder = arguments.count > 3 ? arguments[3] : "."
 let senderCount = min(accountCount, 20_000)
-let blockSize = 2_000
+let blockSize = arguments.count > 4 ? Int(arguments[4]) ?? 2_000 : 2_000
 let path = "\(folder)/vinculum-bench-\(getpid()).db"
 func removeFiles() { for suffix in ["", "-wal", "-shm", ".lock"] { unlink(path + suffix) } }
 
@@ -43,7 +43,7 @@ for number in 0..<transactionCount {
 }
 print("prepared \(transactionCount) transfers of \(encoded[0].count) bytes in \(rounded(now() - start)) s")
 start = now()
-var node = try BenchNode(genesis: genesis, key: key, path: path)
+var node: BenchNode? = try BenchNode(genesis: genesis, key: key, path: path)
 defer { removeFiles() }
 print("genesis of \(accountCount) accounts, and its snapshot: \(rounded(now() - start)) s")
 
@@ -67,15 +67,28 @@ for index in parts.indices {
     if index + 1 < parts.count {
         ahead = Task.detached { [part = parts[index + 1]] in await TransactionVerifier.verify(part) }
     }
-    try node.submit(verified.compactMap { try? $0.get() })
+    try node?.submit(verified.compactMap { try? $0.get() })
 }
 let elapsed = now() - start
-try node.archive.database.checkpoint()
+try node?.archive.database.checkpoint()
 let written = Double(writtenBytes() - writtenBefore) / Double(transactionCount)
-let rate = Double(node.committed) / elapsed
-print(
-    "durable transfers: \(Int(rate)) /s (\(node.committed) committed, \(node.rejected) refused \(node.firstRefusal?.description ?? ""))"
-)
+let committed = node?.committed ?? 0
+let rate = Double(committed) / elapsed
+print("durable transfers: \(Int(rate)) /s (\(committed) committed, \(node?.rejected ?? 0) refused)")
+if let refusal = node?.firstRefusal { print("first refusal: \(refusal)") }
 print("ratio to signature checks alone: \(rounded(rate / verificationRate)) (target 0.60)")
 print("bytes written per transfer, checkpoints and snapshots included: \(Int(written)) (target 1500)")
 print("fdatasync median: \(rounded(syncMedian(folder: folder), 3)) ms")
+
+// Start again: newest snapshot, and the change sets after it.
+let height = node?.kernel.head.height ?? 0
+let root = node?.kernel.committedState().store.root()
+node = nil
+start = now()
+let archive = try LedgerArchive.open(path: path, chain: chain)
+if let restored = try archive.restore(genesis: genesis, rules: BenchNode.rules) {
+    let seconds = now() - start
+    print(
+        "restart at height \(height) from the snapshot at \(restored.snapshotHeight), \(accountCount) accounts: "
+            + "\(rounded(seconds)) s (target 5), roots \(restored.state.store.root() == root ? "equal" : "DIFFER")")
+}
