@@ -16,7 +16,7 @@ import Testing
     private func id(_ number: Int) -> Digest { .blake2b256(UInt64(number).encoded()) }
 
     @Test("the root is RFC 9162's at every size over several tiles") func rootIsTheDefinition() {
-        var vector = HistoryVector()
+        var vector = TransactionHistory()
         var leaves: [Digest] = []
         #expect(vector.root() == definition([]))
         for number in 0..<1_100 {
@@ -29,18 +29,18 @@ import Testing
     }
 
     @Test("a vector that is restored from its tiles goes on as if it had never stopped") func restore() throws {
-        var vector = HistoryVector()
+        var vector = TransactionHistory()
         var tiles: [[UInt64]: [Digest]] = [:]
         for number in 0..<70_000 {
             vector.append(id(number))
             guard number % 997 == 0 || number > 69_990 || number == 65_535 else { continue }
             for tile in vector.takeChangedTiles() { tiles[[UInt64(tile.level), tile.position]] = tile.hashes }
-            var restored = try HistoryVector(size: vector.size) { tiles[[UInt64($0), $1]] }
+            var restored = try TransactionHistory(size: vector.size) { tiles[[UInt64($0), $1]] }
             #expect(restored.root() == vector.root(), "size \(number + 1)")
             restored.append(id(number + 1))
             #expect(restored.size == vector.size + 1)
         }
-        #expect(throws: TrustError.self) { try HistoryVector(size: vector.size) { _, _ in nil } }
+        #expect(throws: TrustError.self) { try TransactionHistory(size: vector.size) { _, _ in nil } }
         #expect(throws: TrustError.self) { try vector.path(to: vector.size) { tiles[[UInt64($0), $1]] } }
         #expect(throws: TrustError.self) { try vector.path(to: 3) { _, _ in nil } }
     }

@@ -8,7 +8,7 @@ struct Candidate {
     let receipts: [Receipt]
     let changes: [StateChange]
     /// The history with this block.
-    let history: HistoryVector
+    let history: TransactionHistory
     let beacon: Digest
 }
 

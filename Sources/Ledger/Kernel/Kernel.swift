@@ -29,7 +29,7 @@ public struct Kernel {
     public let chain: CID
     public internal(set) var head: ChainHead
     public internal(set) var mempool: Mempool
-    public internal(set) var history: HistoryVector
+    public internal(set) var history: TransactionHistory
     var state: LedgerState
     var engine: any ConsensusEngine
     /// Blocks that may be decided, by header id.
@@ -56,13 +56,14 @@ public struct Kernel {
             throw KernelError(.invalidGenesis, "\(error)")
         }
         try self.init(
-            configuration, engine: engine, state: state, head: ChainHead(genesis: genesis), history: HistoryVector())
+            configuration, engine: engine, state: state, head: ChainHead(genesis: genesis),
+            history: TransactionHistory())
     }
 
     /// A kernel that goes on from a restored state.
     public init(
         _ configuration: Configuration, engine: any ConsensusEngine, state: LedgerState, head: ChainHead,
-        history: HistoryVector
+        history: TransactionHistory
     ) throws(KernelError) {
         self.configuration = configuration
         chain = configuration.genesis.chain

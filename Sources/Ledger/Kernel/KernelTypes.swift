@@ -56,13 +56,13 @@ public struct CommittedBlock: Sendable {
     public let receipts: [Receipt]
     /// Sorted by path: what restart applies.
     public let changes: [StateChange]
-    public let historyTiles: [HistoryVector.Tile]
+    public let historyTiles: [TransactionHistory.Tile]
     /// The block's randomness.
     public let beacon: Digest
 
     public init(
         header: Header, headerID: Digest, certificate: Certificate, transactions: [VerifiedTransaction],
-        receipts: [Receipt], changes: [StateChange], historyTiles: [HistoryVector.Tile], beacon: Digest
+        receipts: [Receipt], changes: [StateChange], historyTiles: [TransactionHistory.Tile], beacon: Digest
     ) {
         self.header = header
         self.headerID = headerID
@@ -80,7 +80,8 @@ public struct CommittedBlock: Sendable {
     public var firstSlot: UInt64 { header.historySize - UInt64(transactions.count) }
 }
 
-/// Why the kernel cannot go on, or refuses an event. A step that throws leaves the kernel as it was.
+/// Why the kernel cannot go on, or refuses an event. The committed chain is as it was; whether the engine is, nobody can
+/// tell, so that the kernel is made again from the archive.
 public struct KernelError: Error, Hashable, Sendable, CustomStringConvertible {
     public enum Code: String, Hashable, Sendable {
         /// The height's rules are of a version that this binary does not execute.

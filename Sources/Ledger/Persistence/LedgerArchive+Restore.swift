@@ -5,7 +5,7 @@ import Storage
 public struct RestoredLedger {
     public let state: LedgerState
     public let head: ChainHead
-    public let history: HistoryVector
+    public let history: TransactionHistory
     /// The height of the snapshot that the restart began from; 0 for the genesis.
     public let snapshotHeight: UInt64
 }
@@ -43,9 +43,11 @@ extension LedgerArchive {
         guard store.root() == certified.header.stateRoot else {
             throw .corrupt("the restored state has not the root that header \(last) certifies")
         }
-        let history: HistoryVector
+        let history: TransactionHistory
         do {
-            history = try HistoryVector(size: certified.header.historySize) { try? self.tile(level: $0, position: $1) }
+            history = try TransactionHistory(size: certified.header.historySize) {
+                try? self.tile(level: $0, position: $1)
+            }
         } catch {
             throw .corrupt(error.reason)
         }

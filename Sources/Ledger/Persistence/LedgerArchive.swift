@@ -198,7 +198,7 @@ public final class LedgerArchive {
     /// Proves the transaction in a slot, and its receipt, under the last certified header. Reads a tile for each level of
     /// 256 transactions, and the block.
     public func prove(
-        slot: UInt64, history: HistoryVector, head: CertifiedHeader
+        slot: UInt64, history: TransactionHistory, head: CertifiedHeader
     ) throws(LedgerArchiveError) -> TransactionProof {
         let (summary, block) = try block(slot: slot)
         let index = Int(slot - summary.firstSlot)

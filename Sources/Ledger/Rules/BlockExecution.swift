@@ -43,16 +43,6 @@ public struct BlockExecution {
 
     // MARK: Transactions
 
-    /// Why a transaction can be in no block at this place, or nil: it is then neither charged nor recorded.
-    public mutating func obstacle(to verified: VerifiedTransaction) -> Refusal? {
-        do throws(Refusal) {
-            _ = try admit(verified)
-            return nil
-        } catch {
-            return error
-        }
-    }
-
     /// Executes a transaction. Throws when it can be in no block; a transaction that fails is executed, pays, and its
     /// receipt says why.
     @discardableResult
@@ -69,6 +59,7 @@ public struct BlockExecution {
         let mark = context.overlay.mark()
         var code = ResultCode.ok
         do throws(Refusal) {
+            try checkNesting(body.call.body)
             let module = try rules.module(body.module, for: body.call)
             context.module = module.name
             try module.execute(body.call, &context)
@@ -83,6 +74,17 @@ public struct BlockExecution {
         byteCount += verified.byteCount
         context.overlay.settle()
         return receipt
+    }
+
+    /// Refuses a body that is not canonical, or nests deeper than the parameters permit, before a module reads it.
+    private func checkNesting(_ body: [UInt8]) throws(Refusal) {
+        do {
+            try CBORDecoder.read(body, maximumDepth: Int(context.parameters.nestingLimit)) {
+                (decoder) throws(CBORError) in try decoder.skip()
+            }
+        } catch {
+            throw Refusal(malformed: error)
+        }
     }
 
     /// Checks all that decides whether a transaction may be in a block here. Returns who pays, and for how many units.

@@ -31,6 +31,9 @@ public struct LedgerState {
         guard let first = genesis.validators.validators.first else {
             throw Refusal(.malformed, "the genesis has no validators")
         }
+        guard genesis.validators.validators.count <= Int(genesis.parameters.validatorLimit) else {
+            throw Refusal(.limitExceeded, "more than \(genesis.parameters.validatorLimit) validators")
+        }
         let block = BlockInfo(
             height: 0, timeMilliseconds: genesis.timeMilliseconds, beacon: genesis.firstBeacon,
             proposer: AccountID(first.key))

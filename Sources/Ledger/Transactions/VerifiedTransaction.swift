@@ -27,12 +27,6 @@ public struct VerifiedTransaction: Hashable, Sendable {
         }
         try self.init(verifying: try Transaction(decoding: bytes))
     }
-
-    /// A transaction that a committed block holds: its signatures were checked before the block was decided.
-    init(committed transaction: Transaction) {
-        self.transaction = transaction
-        signers = transaction.signatures.map(\.key)
-    }
 }
 
 /// Checks signatures on all cores, ahead of the kernel.

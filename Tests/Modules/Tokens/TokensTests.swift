@@ -58,6 +58,17 @@ extension TokensTests {
         #expect(try ledger.apply("tokens", none, from: 1).code == .batchSize)
     }
 
+    @Test("a body that nests deeper than the limit is refused by the ledger, at its sender's cost") func nesting()
+        throws
+    {
+        var ledger = try Self.harness()
+        func deep(_ levels: Int) -> ActionCall {
+            ActionCall(action: "burn", body: [UInt8](repeating: 0x81, count: levels) + [0])
+        }
+        let receipt = try ledger.apply("tokens", deep(17), from: 1)
+        #expect(receipt.code == .malformed && !receipt.fee.isZero)
+    }
+
     @Test("fees go to burn, treasury and proposer, and nothing is lost") func feeSplit() throws {
         var ledger = try Self.harness()
         let receipt = try ledger.apply("tokens", send(2, Amount(tokens: 1)), from: 1)
@@ -151,7 +162,7 @@ extension TokensTests {
                                 Transfer(to: LedgerHarness.account(random(7)), amount: amount)
                             }))
                 case 2: action = ActionCall(action: "transfer", body: [0xff])
-                case 3: action = ActionCall(action: "no-such-action", body: [])
+                case 3: action = ActionCall(action: "no-such-action", body: [0x80])
                 default: action = send(random(7), amount)
                 }
                 let transaction = try ledger.call("tokens", action, from: number)

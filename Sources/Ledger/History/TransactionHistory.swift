@@ -4,7 +4,7 @@ import Primitives
 ///
 /// Hashes are kept in tiles of 256: tile `position` of level L holds the roots of 256 complete subtrees of 256^L leaves each.
 /// Memory holds only the last tile of each level; full tiles are in the database, so that a proof reads a tile a level.
-public struct HistoryVector: Hashable, Sendable {
+public struct TransactionHistory: Hashable, Sendable {
     public static let tileWidth = 256
 
     /// A tile that has changed since `takeChangedTiles`.
@@ -29,7 +29,7 @@ public struct HistoryVector: Hashable, Sendable {
         var units = size
         var level: UInt8 = 0
         while units > 0 {
-            let (position, count) = units.quotientAndRemainder(dividingBy: UInt64(HistoryVector.tileWidth))
+            let (position, count) = units.quotientAndRemainder(dividingBy: UInt64(TransactionHistory.tileWidth))
             var hashes: [Digest] = []
             if count > 0 {
                 guard let found = read(level, position), found.count >= Int(count) else {
@@ -56,12 +56,12 @@ public struct HistoryVector: Hashable, Sendable {
         }
         open[level].append(hash)
         openChanged[level] = true
-        guard open[level].count == HistoryVector.tileWidth else { return }
+        guard open[level].count == TransactionHistory.tileWidth else { return }
         let full = open[level]
         // Of the units that this level holds with the new one, all but it are in tiles before.
         var unitsOfLevel = size
-        for _ in 0..<level { unitsOfLevel /= UInt64(HistoryVector.tileWidth) }
-        let position = (unitsOfLevel - 1) / UInt64(HistoryVector.tileWidth)
+        for _ in 0..<level { unitsOfLevel /= UInt64(TransactionHistory.tileWidth) }
+        let position = (unitsOfLevel - 1) / UInt64(TransactionHistory.tileWidth)
         changed.append(Tile(level: UInt8(level), position: position, hashes: full))
         open[level] = []
         openChanged[level] = false
@@ -84,7 +84,7 @@ public struct HistoryVector: Hashable, Sendable {
         changed = []
         var units = size
         for level in open.indices {
-            let position = units / UInt64(HistoryVector.tileWidth)
+            let position = units / UInt64(TransactionHistory.tileWidth)
             if openChanged[level], !open[level].isEmpty {
                 tiles.append(Tile(level: UInt8(level), position: position, hashes: open[level]))
             }
@@ -97,12 +97,12 @@ public struct HistoryVector: Hashable, Sendable {
     /// The siblings that prove the leaf at `slot`; `read` finds full tiles by level and position.
     public func path(to slot: UInt64, read: (UInt8, UInt64) -> [Digest]?) throws(TrustError) -> [Digest] {
         guard slot < size else { throw TrustError(.wrongHistory, "there is no slot \(slot); the next one is \(size)") }
-        let width = UInt64(HistoryVector.tileWidth)
+        let width = UInt64(TransactionHistory.tileWidth)
         var path: [Digest] = []
         var (index, units, level) = (slot, size, 0)
         // Up through full tiles, as long as the leaf is in one.
         while index / width < units / width {
-            guard let tile = read(UInt8(level), index / width), tile.count == HistoryVector.tileWidth else {
+            guard let tile = read(UInt8(level), index / width), tile.count == TransactionHistory.tileWidth else {
                 throw TrustError(.wrongHistory, "tile \(index / width) of level \(level) is missing")
             }
             path += VectorHash.path(tile, to: Int(index % width))
