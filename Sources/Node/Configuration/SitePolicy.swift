@@ -34,9 +34,11 @@ public struct SitePolicy: Sendable {
         GuaranteeKeys.read(resolved, section: "guarantee", epsilonName: "epsilon_per_job")
     }
 
-    /// The most epsilon for one job: the guarantee's own limit or the share of the whole budget, whichever is less.
+    /// The most epsilon that a job may ask for: the guarantee's own limit, and a share of the whole budget where the owner
+    /// sets one. The whole itself is no such limit: what is left of it says for how many rounds the site takes part.
     public var epsilonPerJob: Double {
-        min(resolved.decimal("guarantee.epsilon_per_job"), epsilonTotal * perJobShare)
+        let limit = resolved.decimal("guarantee.epsilon_per_job")
+        return perJobShare < 1 ? min(limit, epsilonTotal * perJobShare) : limit
     }
 
     /// The policy in the ledger's terms.
