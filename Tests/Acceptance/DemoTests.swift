@@ -1,0 +1,87 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The demo, end to end through the installed program: a small run.
+@Suite(.enabled(if: StagedProgram.isThere, StagedProgram.missing), .serialized)
+struct DemoTests {
+    @Test func smallRunEndsWithBooksThatHold() throws {
+        let folder = try TemporaryFolder()
+        let dir = folder.path("demo")
+        let result = try StagedProgram.command([
+            "demo", "--sites", "3", "--rounds", "2", "--seed", "7", "--dir", dir, "--json",
+        ]).run(timeout: .seconds(120))
+        #expect(result.status == 0, "\(result.errors)")
+        let document = try DemoDocument.read(result.output)
+        #expect(document.schema == "vinculum/demo/1")
+        #expect(document.broken.isEmpty)
+        #expect(document.roundsDone == 2)
+        #expect(document.detection.misbehaving == 0)
+        #expect(document.detection.honestSlashed.isEmpty)
+        #expect(document.proof?.verifiedOffline == true)
+        #expect(document.accuracy.federation.count == 2)
+        #expect(document.accuracy.federationWithoutNoise.count == 2)
+        #expect(document.accuracy.central.count == 2)
+        #expect(document.accuracy.alone.count == 3)
+
+        // One site's budget pays for one round of the two; the others stay within the job's epsilon.
+        #expect(document.refusals.count == 1)
+        #expect(document.refusals.first?.firstRound == 2)
+        #expect(["budget_exhausted", "local_budget_exhausted"].contains(document.refusals.first?.code ?? ""))
+        for site in document.sites {
+            #expect(site.epsilonSpent <= min(3, site.epsilonTotal), "\(site.name)")
+            #expect(site.updateBytesSent > 0, "\(site.name)")
+        }
+
+        // The report lies in the folder, and the demo does not run over it.
+        #expect(FileManager.default.fileExists(atPath: "\(dir)/report.json"))
+        let again = try StagedProgram.command(["demo", "--sites", "3", "--rounds", "2", "--dir", dir]).run()
+        #expect(again.status == 2)
+        #expect(again.errors.contains("not empty"))
+    }
+
+    @Test func proofIsVerifiedOfflineByTheCommand() throws {
+        let folder = try TemporaryFolder()
+        let dir = folder.path("demo")
+        let run = try StagedProgram.command([
+            "demo", "--sites", "3", "--rounds", "1", "--dir", dir, "--attack", "none", "--json",
+        ]).run()
+        #expect(run.status == 0, "\(run.errors)")
+        let proof = ["proof", "verify", "--genesis", "\(dir)/genesis.dagcbor", "\(dir)/payment.proof"]
+        #expect(try StagedProgram.command(proof).run().status == 0)
+
+        // One changed byte, and it is refused.
+        var bytes = try Data(contentsOf: URL(fileURLWithPath: "\(dir)/payment.proof"))
+        bytes[bytes.count / 2] ^= 1
+        try bytes.write(to: URL(fileURLWithPath: "\(dir)/payment.proof"))
+        #expect(try StagedProgram.command(proof).run().status != 0)
+    }
+
+    @Test func wrongUsageIsRefusedWithWords() throws {
+        let cases: [([String], String)] = [
+            (["--sites", "2"], "--sites"),
+            (["--rounds", "0"], "--rounds"),
+            (["--attack", "11=noise"], "no site"),
+            (["--attack", "1=laziness"], "noise"),
+            (["--attack", "1"], "SITE=KIND"),
+            (["--attack", "1=noise", "--attack", "1=flip"], "twice"),
+        ]
+        let folder = try TemporaryFolder()
+        for (arguments, word) in cases {
+            let result = try StagedProgram.command(["demo", "--dir", folder.path("demo")] + arguments).run()
+            #expect(result.status == 2, "\(arguments)")
+            #expect(result.errors.contains(word), "\(arguments): \(result.errors)")
+        }
+        #expect(!FileManager.default.fileExists(atPath: folder.path("demo")))
+    }
+
+    @Test func foldersOfOthersAreNotTouched() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("notes.txt", "mine")
+        for arguments in [["demo", "--dir", folder.root], ["demo", "--resume", "--dir", folder.root]] {
+            let result = try StagedProgram.command(arguments).run()
+            #expect(result.status == 2)
+        }
+        #expect(folder.text("notes.txt") == "mine")
+    }
+}

@@ -1,0 +1,48 @@
+import Glibc
+
+/// A process and what it started, from `/proc`: for tests that kill.
+struct ProcessFamily {
+    let root: pid_t
+
+    /// The children of the root that run now.
+    var children: [pid_t] { Self.parents().filter { $0.value == root }.map(\.key).sorted() }
+
+    /// The root and everything below it.
+    var all: [pid_t] {
+        let parents = Self.parents()
+        var found = [root]
+        var next = 0
+        while next < found.count {
+            found += parents.filter { $0.value == found[next] }.map(\.key)
+            next += 1
+        }
+        return found
+    }
+
+    /// The parent of each process.
+    private static func parents() -> [pid_t: pid_t] {
+        var parents: [pid_t: pid_t] = [:]
+        guard let stream = opendir("/proc") else { return parents }
+        defer { closedir(stream) }
+        while let entry = readdir(stream) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            guard let identifier = pid_t(name), let parent = parent(of: identifier) else { continue }
+            parents[identifier] = parent
+        }
+        return parents
+    }
+
+    /// The fourth field of `/proc/PID/stat`; the second, in parentheses, may hold anything.
+    private static func parent(of identifier: pid_t) -> pid_t? {
+        guard let file = fopen("/proc/\(identifier)/stat", "r") else { return nil }
+        defer { fclose(file) }
+        var buffer = [UInt8](repeating: 0, count: 1_024)
+        let count = fread(&buffer, 1, buffer.count, file)
+        let text = String(decoding: buffer[..<count], as: UTF8.self)
+        guard let end = text.lastIndex(of: ")") else { return nil }
+        let fields = text[text.index(after: end)...].split(separator: " ")
+        return fields.count > 1 ? pid_t(fields[1]) : nil
+    }
+}
