@@ -131,7 +131,7 @@ let package = Package(
         .executableTarget(
             name: "vinculum",
             dependencies: [
-                "NodeAPI", "Node", "PluginHost", "Ledger", "Primitives",
+                "NodeAPI", "Node", "PluginHost", "Federation", "Tokens", "Ledger", "Primitives",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/vinculum", swiftSettings: strict),

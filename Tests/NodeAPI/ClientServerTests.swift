@@ -15,8 +15,8 @@ import Testing
             $0.values = [Array("m/a".utf8): [1], Array("m/b".utf8): [2, 3], Array("n".utf8): []]
         }
         fixture.state.withLock { $0.receipts[.zero] = FixtureService.receipt(.zero) }
-        for index in 1..<4 { fixture.addEvent(1, UInt32(index)) }
-        fixture.addEvent(2, 1, module: "federation", kind: "paid")
+        for sequence in 1..<4 { fixture.addEvent(UInt64(sequence)) }
+        fixture.addEvent(4, module: "federation", kind: "paid")
         let token = BearerToken("correct-horse-battery")
         try await withServer(fixture, unixSocket: unixSocket, token: token) { address async throws in
             let client = NodeClient(address, token: token)
@@ -38,8 +38,8 @@ import Testing
             let query = EventQuery(filter: EventFilter(module: "federation", pathPrefix: Array("m/".utf8)))
             #expect(try await client.events(query) == fixture.events(query))
             #expect(try await client.namedCursor("site") == nil)
-            try await client.setNamedCursor("site", to: EventCursor(height: 9, index: 2))
-            #expect(try await client.namedCursor("site") == EventCursor(height: 9, index: 2))
+            try await client.setNamedCursor("site", to: EventCursor(sequence: 92))
+            #expect(try await client.namedCursor("site") == EventCursor(sequence: 92))
         }
     }
 
@@ -114,8 +114,8 @@ import Testing
             let client = NodeClient(address)
             async let page = client.events(EventQuery(wait: .seconds(10)))
             try await Task.sleep(for: .milliseconds(50))
-            fixture.addEvent(3, 1)
-            #expect(try await page.events.map(\.cursor) == [EventCursor(height: 3, index: 1)])
+            fixture.addEvent(3)
+            #expect(try await page.events.map(\.cursor) == [EventCursor(sequence: 3)])
         }
     }
 

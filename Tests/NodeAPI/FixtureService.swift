@@ -148,10 +148,10 @@ final class FixtureService: NodeService {
         state.withLock { $0.objects[id].map { UInt64($0.count) } }
     }
 
-    func addEvent(_ height: UInt64, _ index: UInt32, module: String = "tokens", kind: String = "transfer") {
+    func addEvent(_ sequence: UInt64, module: String = "tokens", kind: String = "transfer") {
         let record = EventRecord(
-            cursor: EventCursor(height: height, index: index), timeMilliseconds: 1, transactionID: nil, module: module,
-            kind: kind, path: Array("m/\(module)/x".utf8), accounts: [], payload: [0x81, 0x01])
+            cursor: EventCursor(sequence: sequence), height: 1, module: module, kind: kind,
+            path: Array("m/\(module)/x".utf8), accounts: [], payload: [0x81, 0x01])
         state.withLock { $0.events.append(record) }
     }
 }

@@ -1,37 +1,27 @@
 import Primitives
 
-/// A position in the event log: after event number `index` of block `height`. Text form `HEIGHT.INDEX`. The cursor
-/// `0.0` is before everything: numbers within a block begin at 1.
+/// A position in the event log: after the event of this number. Events are numbered from 1 over the whole chain; 0 is
+/// before everything. Text form: the number in decimal digits.
 public struct EventCursor: Hashable, Comparable, Sendable, CustomStringConvertible {
-    public var height: UInt64
-    public var index: UInt32
+    public var sequence: UInt64
 
-    public init(height: UInt64, index: UInt32) {
-        self.height = height
-        self.index = index
+    public init(sequence: UInt64) {
+        self.sequence = sequence
     }
 
-    public static let start = EventCursor(height: 0, index: 0)
+    public static let start = EventCursor(sequence: 0)
 
     public init?(text: some StringProtocol) {
-        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
-        guard parts.count == 2, let height = Self.number(parts[0]), let index = Self.number(parts[1]),
-            let index = UInt32(exactly: index)
-        else { return nil }
-        self.init(height: height, index: index)
+        // Digits only: `UInt64("+1")` would be taken by the standard library.
+        guard !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = UInt64(text) else {
+            return nil
+        }
+        self.init(sequence: number)
     }
 
-    /// Digits only: `UInt64("+1")` would be taken by the standard library.
-    private static func number(_ text: some StringProtocol) -> UInt64? {
-        guard !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
-        return UInt64(text)
-    }
+    public var description: String { "\(sequence)" }
 
-    public var description: String { "\(height).\(index)" }
-
-    public static func < (left: EventCursor, right: EventCursor) -> Bool {
-        (left.height, left.index) < (right.height, right.index)
-    }
+    public static func < (left: EventCursor, right: EventCursor) -> Bool { left.sequence < right.sequence }
 }
 
 /// Which events a subscriber wants; nil fields do not restrict.
@@ -82,10 +72,8 @@ public struct EventQuery: Hashable, Sendable {
 /// One event of the log.
 public struct EventRecord: Hashable, Sendable {
     public var cursor: EventCursor
-    /// Time of its block, milliseconds since 1970.
-    public var timeMilliseconds: UInt64
-    /// The transaction that caused it; nil for the end of a block.
-    public var transactionID: Digest?
+    /// Of the block that it happened in.
+    public var height: UInt64
     public var module: String
     public var kind: String
     public var path: [UInt8]?
@@ -94,12 +82,11 @@ public struct EventRecord: Hashable, Sendable {
     public var payload: [UInt8]
 
     public init(
-        cursor: EventCursor, timeMilliseconds: UInt64, transactionID: Digest?, module: String, kind: String,
-        path: [UInt8]?, accounts: [AccountID], payload: [UInt8]
+        cursor: EventCursor, height: UInt64, module: String, kind: String, path: [UInt8]?, accounts: [AccountID],
+        payload: [UInt8]
     ) {
         self.cursor = cursor
-        self.timeMilliseconds = timeMilliseconds
-        self.transactionID = transactionID
+        self.height = height
         self.module = module
         self.kind = kind
         self.path = path

@@ -21,7 +21,7 @@ extension APIResponder {
             try query.allow("cursor")
             let name = try cursorName(parameter)
             guard let cursor = query.text("cursor").flatMap({ EventCursor(text: $0) }) else {
-                throw ServiceError(.malformed, "has to be HEIGHT.INDEX", field: "cursor")
+                throw ServiceError(.malformed, "has to be a number", field: "cursor")
             }
             try await service.setNamedCursor(name, to: cursor)
             return present(["name": .text(name), "cursor": .text("\(cursor)")], request)
@@ -35,7 +35,7 @@ extension APIResponder {
         // A browser that reconnects sends the last id it saw, which is newer than the address it was opened with.
         if let text = request.headers[Self.lastEventID] ?? query.text("after") {
             guard let cursor = EventCursor(text: text) else {
-                throw ServiceError(.malformed, "has to be HEIGHT.INDEX", field: "after")
+                throw ServiceError(.malformed, "has to be a number", field: "after")
             }
             after = cursor
         }

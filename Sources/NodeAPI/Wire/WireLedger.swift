@@ -139,8 +139,7 @@ extension ObjectReceipt: WireCodable {
 extension EventRecord: WireCodable {
     public var wire: CBORValue {
         [
-            "cursor": .text("\(cursor)"), "time_ms": .unsigned(timeMilliseconds),
-            "transaction": .optionalText(transactionID?.hex), "module": .text(module), "kind": .text(kind),
+            "cursor": .text("\(cursor)"), "height": .unsigned(height), "module": .text(module), "kind": .text(kind),
             "path": .optionalBytes(path), "accounts": .array(accounts.map { .text($0.text) }),
             "payload": .bytes(payload),
         ]
@@ -155,8 +154,7 @@ extension EventRecord: WireCodable {
             accounts.append(account)
         }
         self.init(
-            cursor: try wire.cursor("cursor"), timeMilliseconds: try wire.unsigned("time_ms"),
-            transactionID: wire.optional("transaction") == nil ? nil : try wire.digest("transaction"),
+            cursor: try wire.cursor("cursor"), height: try wire.unsigned("height"),
             module: try wire.text("module"), kind: try wire.text("kind"),
             path: wire.optional("path") == nil ? nil : try wire.bytes("path"), accounts: accounts,
             payload: try wire.bytes("payload"))

@@ -1,0 +1,74 @@
+import ArgumentParser
+import Glibc
+import Ledger
+import Node
+import NodeAPI
+import Primitives
+import Tokens
+
+struct Init: VinculumCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Make a node's folder: keys, configuration and a chain of its own for development.",
+        discussion: HelpText(
+            why: "After it one command starts the node. All new tokens belong to the key of the account 'main'.",
+            examples: [
+                ("vinculum init", "in ~/.vinculum"),
+                ("vinculum init --data ./node --tokens 5000000", "elsewhere, with another supply"),
+            ],
+            limits: "Never overwrites: a folder with a node's files is refused.",
+            exits: [.ok, .failed, .usage, .exists]
+        ).text)
+
+    @Option(help: "The chain's name.") var name = "development"
+    @Option(help: ArgumentHelp("Tokens that the account 'main' gets.", valueName: "amount")) var tokens = "1000000"
+    @OptionGroup var folder: FolderOptions
+    @OptionGroup var output: OutputOptions
+
+    func execute() async throws -> ExitStatus {
+        guard let supply = try? Amount(tokens) else { throw ValidationError("'\(tokens)' is not an amount of tokens") }
+        let root = folder.folder
+        let files = ["node.toml", "genesis.dagcbor", "keys/node.key", "keys/main.key"]
+        if let existing = files.first(where: { DurableFile.exists("\(root)/\($0)") }) {
+            throw CommandFailure(
+                .exists, "\(root)/\(existing) exists already",
+                hint: "choose another folder with --data, or start that node with `vinculum run`")
+        }
+        try DurableFile.makeFolder(root, mode: 0o700)
+        try DurableFile.makeFolder("\(root)/keys", mode: 0o700)
+        let validator = SecretKey.generate()
+        let owner = SecretKey.generate()
+        let account = AccountID(owner.publicKey)
+        var sections = CBORMap()
+        sections[TokensModule.name] = try TokensGenesis(allocations: [Transfer(to: account, amount: supply)]).section()
+        let genesis = Genesis(
+            name: name, timeMilliseconds: Self.now(), engine: "org.vinculum.consensus-solo",
+            validators: ValidatorSet(solo: validator.publicKey), sections: sections)
+        try validator.save(to: "\(root)/keys/node.key")
+        try owner.save(to: "\(root)/keys/main.key")
+        _ = try BearerToken.loadOrCreate(at: "\(root)/keys/api.token")
+        try DurableFile.replace("\(root)/genesis.dagcbor", with: genesis.encoded())
+        // Last, so that a folder with a node.toml is a whole one.
+        try DurableFile.replace(folder.file, with: Array(NodeConfiguration.schema.documentedFile().utf8))
+        let next = root == FolderOptions.usualFolder ? "vinculum run" : "vinculum run --data \(root)"
+        output.emit(
+            "init",
+            CBORMap([
+                ("folder", .text(root)), ("chain", .text(genesis.chain.text)), ("account", .text(account.text)),
+                ("next", .text(next)),
+            ])
+        ) { style in
+            var facts = FactList()
+            facts.add("folder", root)
+            facts.add("chain", genesis.chain.text)
+            facts.add("account", "main  \(account.text)  \(supply) tokens")
+            return facts.text(style) + "\n\nStart it with:\n  \(style.bold(next))"
+        }
+        return .ok
+    }
+
+    private static func now() -> UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return UInt64(time.tv_sec) * 1000 + UInt64(time.tv_nsec) / 1_000_000
+    }
+}

@@ -1,0 +1,87 @@
+import ArgumentParser
+import Ledger
+import Node
+import NodeAPI
+import Primitives
+
+/// A command that reports its errors in one form and gives an exit status.
+protocol VinculumCommand: AsyncParsableCommand {
+    var output: OutputOptions { get }
+    mutating func execute() async throws -> ExitStatus
+}
+
+extension VinculumCommand {
+    mutating func run() async throws {
+        let status: ExitStatus
+        do {
+            status = try await execute()
+        } catch let code as ExitCode {
+            throw code
+        } catch let error as ValidationError {
+            throw error
+        } catch {
+            let failure = CommandFailure(error)
+            output.report(failure)
+            status = failure.status
+        }
+        if status != .ok { throw ExitCode(status.rawValue) }
+    }
+}
+
+/// An error as people and programs get it: what happened, where, what to do.
+struct CommandFailure: Error {
+    var status: ExitStatus
+    var code: String
+    var message: String
+    var hint: String?
+    var field: String?
+    var details: [CBORValue] = []
+
+    init(_ status: ExitStatus, _ message: String, hint: String? = nil, field: String? = nil) {
+        self.status = status
+        self.code = "\(status)"
+        self.message = message
+        self.hint = hint
+        self.field = field
+    }
+
+    init(_ error: any Error) {
+        switch error {
+        case let error as CommandFailure: self = error
+        case let error as ServiceError:
+            let status: ExitStatus =
+                switch error.code {
+                case .refused: .refused
+                case .unreachable: .unreachable
+                case .timeout: .timeout
+                case .notFound, .pruned: .notFound
+                case .digestMismatch: .notProven
+                default: .failed
+                }
+            self.init(status, error.message, hint: error.hint, field: error.field)
+            code = error.code.rawValue
+            if let result = error.resultCode {
+                let name = ResultCode(rawValue: result).ledgerName
+                message += " (ledger code \(result)\(name.map { ", \($0)" } ?? ""))"
+            }
+        case let error as ConfigurationError:
+            self.init(.configuration, error.description)
+            code = "configuration"
+            details = error.problems.map { problem in
+                var map = CBORMap()
+                map["key"] = problem.key.map { .text($0) } ?? .null
+                map["file"] = .text(problem.origin ?? error.file)
+                map["line"] = problem.line.map { .integer(Int64($0)) } ?? .null
+                map["column"] = problem.column.map { .integer(Int64($0)) } ?? .null
+                map["reason"] = .text(problem.reason)
+                map["hint"] = problem.hint.map { .text($0) } ?? .null
+                return .map(map)
+            }
+        case let error as KeyFileError:
+            let status: ExitStatus = error.code == .notFound ? .notFound : error.code == .exists ? .exists : .failed
+            self.init(status, error.description)
+        case let error as TrustError: self.init(.notProven, error.description)
+        default: self.init(.failed, "\(error)")
+        }
+    }
+}
