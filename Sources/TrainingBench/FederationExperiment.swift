@@ -15,6 +15,12 @@ struct Tally {
                 "\(kind): \(sorted.count) scores, least \(sorted[0]), 1 % \(quantile(0.01)), median \(quantile(0.5)),"
                     + " 99 % \(quantile(0.99)), largest \(sorted[sorted.count - 1])")
         }
+        for threshold in stride(from: Int64(700_000), through: 950_000, by: 50_000) {
+            let counts = ["honest", "flip", "noise"].map { kind in
+                "\(kind) \(scores[kind, default: []].filter { $0 < threshold }.count)"
+            }
+            Swift.print("below \(threshold): \(counts.joined(separator: ", "))")
+        }
         let sorted = accuracies.sorted()
         Swift.print(
             "false alarms \(falseAlarms), misses \(misses), accuracy least \(decimal(sorted[0])),"

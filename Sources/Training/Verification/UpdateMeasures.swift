@@ -67,13 +67,13 @@ public struct UpdateAudit: Sendable {
     /// |projection onto the cone| / sqrt(energy that is not noise), at most 1.
     ///
     /// The noise's own energy, d sigma^2 with deviation sqrt(2d) sigma^2, is public and is taken off together with three
-    /// deviations in the member's favour. The floor of (12 sigma)^2 asks that the projection stands out from noise, whose
+    /// deviations in the member's favour. The floor of (8 sigma)^2 asks that the projection stands out from noise, whose
     /// projection onto ten directions is about 3 sigma.
     private func coneScore(_ values: [Float], norm: Double, noise: Double) -> Double {
         let dimensions = Double(values.count)
         let variance = noise * noise
         let energy = norm * norm - variance * (dimensions + 3 * (2 * dimensions).squareRoot())
-        let floor = 144 * variance
+        let floor = 64 * variance
         let bound = max(energy, floor)
         return bound > 0 ? min(1, cone.projectionNorm(of: values) / bound.squareRoot()) : 0
     }
