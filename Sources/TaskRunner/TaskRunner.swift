@@ -1,1 +1,67 @@
-// Hands tasks to runtime plugins; knows files and limits, not jobs.
+import PluginHost
+
+/// Hands tasks to a runtime plugin and waits for them: knows files and limits, not jobs.
+///
+/// Calls of the plugin run on the lane's own thread. One runner runs one task at a time; a task that is cancelled is
+/// killed with all its processes.
+public struct TaskRunner: Sendable {
+    private let lane: PluginLane<RuntimeInstance>
+    /// How long one call waits for the end of a task before it looks whether the task was cancelled.
+    private static let slice: Duration = .milliseconds(100)
+
+    public init(lane: PluginLane<RuntimeInstance>) {
+        self.lane = lane
+    }
+
+    /// Runs a task to its end.
+    ///
+    /// - Throws: `PluginError` when the runtime cannot run it; `CancellationError` when the caller was cancelled. A task
+    ///   that fails or breaks a limit is no error here: the result says so.
+    public func run(_ task: TaskDescription) async throws -> TaskResult {
+        let number = try await lane.call { (runtime) throws(PluginError) in
+            let number = try runtime.prepare(task)
+            try runtime.start(number)
+            return number
+        }
+        while true {
+            let state = try await lane.call { (runtime) throws(PluginError) in
+                try runtime.usage(number, wait: Self.slice).state
+            }
+            if state == .ended { break }
+            if Task.isCancelled {
+                try await lane.call { (runtime) throws(PluginError) in
+                    try runtime.kill(number)
+                    _ = try runtime.collect(number)
+                }
+                throw CancellationError()
+            }
+        }
+        return try await lane.call { (runtime) throws(PluginError) in try runtime.collect(number) }
+    }
+}
+
+/// A task that did not do its work, with what it said.
+public struct TaskFailed: Error, Sendable, CustomStringConvertible {
+    public let program: String
+    public let end: TaskResult.End
+    /// The last line of its standard output or error.
+    public let lastWords: String
+
+    public init(program: String, result: TaskResult) {
+        self.program = program
+        end = result.end
+        let said = result.standardError.isEmpty ? result.standardOutput : result.standardError
+        lastWords = String(decoding: said, as: UTF8.self).split(separator: "\n").last.map(String.init) ?? ""
+    }
+
+    public var description: String {
+        let how =
+            switch end {
+            case .exited(let code): "ended with code \(code)"
+            case .signalled(let signal): "was ended by signal \(signal)"
+            case .limit(let limit): "was stopped at its limit of \(limit)"
+            case .killed: "was killed"
+            }
+        return lastWords.isEmpty ? "\(program) \(how)" : "\(program) \(how): \(lastWords)"
+    }
+}

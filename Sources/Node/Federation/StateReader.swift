@@ -68,6 +68,11 @@ public struct JobReader: Sendable {
         try await state.record(VerdictRecord.self, at: FederationPaths.verdict(job, round, auditor).bytes)
     }
 
+    /// Where the round's model comes from; nil when the round published none.
+    public func lineage(_ round: UInt32) async throws -> LineageRecord? {
+        try await state.record(LineageRecord.self, at: FederationPaths.lineage(job, round).bytes)
+    }
+
     /// The submissions of a round's participants, by member index, where there are any.
     public func submissions(_ number: UInt32, of round: RoundRecord) async throws -> [UInt32: SubmissionRecord] {
         var found: [UInt32: SubmissionRecord] = [:]

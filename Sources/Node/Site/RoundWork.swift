@@ -41,12 +41,24 @@ public protocol RoundWork: Sendable {
     func prepare(_ assignment: RoundAssignment) async throws -> PreparedUpdate
 }
 
+/// What an auditor found: outcomes by ascending member, and what it measured, to be stored as evidence.
+public struct AuditFinding: Sendable {
+    public let outcomes: [MemberOutcome]
+    public let evidence: [UInt8]
+
+    public init(outcomes: [MemberOutcome], evidence: [UInt8]) {
+        self.outcomes = outcomes
+        self.evidence = evidence
+    }
+}
+
 /// Judges a round's updates and recomputes models: what a drawn auditor does.
 public protocol AuditWork: Sendable {
-    func judge(_ job: JobReader, round: UInt32, objects: any ObjectReader) async throws -> [MemberOutcome]
+    func judge(_ job: JobReader, round: UInt32, objects: any ObjectReader) async throws -> AuditFinding
     /// Whether the proposed model is what the aggregation rule makes of the included updates.
-    func confirms(_ proposal: ModelProposal, _ job: JobReader, round: UInt32, objects: any ObjectReader) async throws
-        -> Bool
+    func confirms(
+        _ proposal: ModelProposal, _ job: JobReader, round: UInt32, objects: any ObjectReader
+    ) async throws -> Bool
 }
 
 /// Where objects come from, checked against their ids.

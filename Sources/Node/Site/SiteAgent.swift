@@ -167,9 +167,10 @@ public actor SiteAgent {
         switch try await AuditorDuty.next(job, sender.account) {
         case .wait: return false
         case .judge(let round):
-            let outcomes = try await audit.judge(job, round: round, objects: source)
+            let finding = try await audit.judge(job, round: round, objects: source)
+            try await gateway.store(object: finding.evidence, as: CID.of(raw: finding.evidence))
             try await sender.sendFederation(
-                "verdict", job: job.job, VerdictBody(job: job.job, round: round, outcomes: outcomes))
+                "verdict", job: job.job, VerdictBody(job: job.job, round: round, outcomes: finding.outcomes))
         case .confirm(let round):
             guard let proposal = try await job.round(round)?.proposal else { return false }
             let equal = try await audit.confirms(proposal, job, round: round, objects: source)

@@ -1,0 +1,85 @@
+import Federation
+import Logging
+import Primitives
+
+/// Where an agent of the node itself learns of jobs, and keeps objects.
+public protocol AggregatorGateway: StateReader, ObjectReader {
+    func jobs(concerning account: AccountID) async throws -> [Digest]
+    func store(object: [UInt8]) async throws
+    func waitForBlock(after height: UInt64) async throws
+    /// The wall clock, milliseconds since 1970.
+    func nowMilliseconds() -> UInt64
+}
+
+/// A job's aggregator: starts the job, proposes each round's model, and moves the job on when a deadline passes. Holds no
+/// state: the next step is read from the ledger, and a model that was proposed twice has the same bytes.
+public struct AggregatorAgent: Sendable {
+    private let gateway: any AggregatorGateway
+    private let sender: any TransactionSender
+    private let logger: Logger
+
+    public init(gateway: any AggregatorGateway, sender: any TransactionSender, logger: Logger) {
+        self.gateway = gateway
+        self.sender = sender
+        self.logger = logger
+    }
+
+    /// Works until the task is cancelled; troubles of one job do not hold up another.
+    public func run() async {
+        var ended: Set<Digest> = []
+        while !Task.isCancelled {
+            do {
+                let height = try await gateway.head().height
+                var acted = false
+                for job in try await gateway.jobs(concerning: sender.account) where !ended.contains(job) {
+                    do {
+                        switch try await act(on: job) {
+                        case .acted: acted = true
+                        case .ended: ended.insert(job)
+                        case .waiting: continue
+                        }
+                    } catch let error as ActionRefused {
+                        // The ledger moved on between reading and writing; the next turn reads it anew.
+                        logger.debug("\(error)")
+                    }
+                }
+                if !acted { try await gateway.waitForBlock(after: height) }
+            } catch is CancellationError {
+                return
+            } catch {
+                logger.warning("\(error)")
+                try? await Task.sleep(for: .milliseconds(500))
+            }
+        }
+    }
+
+    private enum Turn { case acted, waiting, ended }
+
+    private func act(on job: Digest) async throws -> Turn {
+        guard let reader = try await JobReader(job: job, state: gateway) else { return .waiting }
+        let duty = try await AggregatorDuty.next(reader, sender.account, nowMilliseconds: gateway.nowMilliseconds())
+        switch duty {
+        case .wait: return .waiting
+        case .done: return .ended
+        case .start: try await sender.sendFederation("start", job: job, JobBody(job: job))
+        case .advance: try await sender.sendFederation("advance", job: job, JobBody(job: job))
+        case .propose(let round): try await propose(reader, round: round)
+        }
+        return .acted
+    }
+
+    private func propose(_ job: JobReader, round number: UInt32) async throws {
+        guard let round = try await job.round(number) else { return }
+        let included = try await job.submissions(number, of: round)
+            .filter { $0.value.outcome == .accepted }.keys.sorted()
+        let next = try await RoundAggregation.next(job, round: number, included: included, objects: gateway)
+        // Stored before it is named on the ledger: nobody is pointed at a model that cannot be fetched.
+        try await gateway.store(object: next.bytes)
+        logger.info("round \(number): proposing \(next.model.text) from \(included.count) updates")
+        try await sender.sendFederation(
+            "propose", job: job.job,
+            ProposeBody(
+                job: job.job, round: number,
+                proposal: ModelProposal(model: next.model, root: next.root, included: included)))
+    }
+}

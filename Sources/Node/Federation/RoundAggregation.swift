@@ -1,0 +1,67 @@
+import Federation
+import Primitives
+import Training
+
+/// The next global model, from public inputs alone: the aggregator computes it to propose it, auditors to confirm it, and
+/// all get the same bytes.
+public enum RoundAggregation {
+    /// A model as it is stored and named.
+    public struct Result: Sendable {
+        public let bytes: [UInt8]
+        public let model: CID
+        public let root: Digest
+    }
+
+    /// Sums the included members' updates, divides by their public size bands, and takes the server's step.
+    ///
+    /// The step's momentum is what the last published step did to the model, so that it needs no state of its own: whoever
+    /// has the last two models has it.
+    public static func next(
+        _ job: JobReader, round number: UInt32, included: [UInt32], objects: any ObjectReader
+    ) async throws -> Result {
+        let terms = try TrainingTerms(job.terms)
+        guard let round = try await job.round(number) else {
+            throw UnusableTerms(field: "round", reason: "\(number) is not known")
+        }
+        var model = try Self.model(try await objects.bytes(of: round.modelBefore))
+        var velocity = try await velocity(job, before: number, at: model, terms, objects)
+        var updates: [ReleasedUpdate] = []
+        for index in included {
+            updates.append(try await update(job, round: number, member: index, terms, objects))
+        }
+        try terms.step.apply(updates, to: &model, velocity: &velocity)
+        let bytes = try model.safetensors().encoded()
+        return Result(bytes: bytes, model: CID.of(raw: bytes), root: ModelCommitment(of: bytes).root)
+    }
+
+    static func model(_ bytes: [UInt8]) throws(TrainingError) -> DenseModel {
+        try DenseModel(file: Safetensors.decode(bytes))
+    }
+
+    /// A member's update, with the weight that the ledger gives it instead of the one it claims.
+    static func update(
+        _ job: JobReader, round: UInt32, member index: UInt32, _ terms: TrainingTerms, _ objects: any ObjectReader
+    ) async throws -> ReleasedUpdate {
+        let account = job.terms.members[Int(index)]
+        guard let submission = try await job.submission(round, account), let id = submission.update,
+            let member = try await job.member(account)
+        else { throw UnusableTerms(field: "included", reason: "member \(index) has revealed no update") }
+        var update = try ReleasedUpdate(file: Safetensors.decode(try await objects.bytes(of: id)))
+        update.recordBand = Int(member.sizeBand)
+        update.noiseUnits = Int64(clamping: terms.noiseUnits)
+        return update
+    }
+
+    /// (model before the last step - model after it) / learning rate; empty where no step has been taken.
+    private static func velocity(
+        _ job: JobReader, before number: UInt32, at model: DenseModel, _ terms: TrainingTerms,
+        _ objects: any ObjectReader
+    ) async throws -> [Float] {
+        guard number > 1, terms.momentumMillionths > 0,
+            let lineage = try await job.lineage(number - 1)
+        else { return [] }
+        let previous = try Self.model(try await objects.bytes(of: lineage.previous))
+        let rate = terms.step.learningRate
+        return zip(previous.parameters, model.parameters).map { ($0 - $1) / rate }
+    }
+}

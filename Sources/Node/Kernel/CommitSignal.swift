@@ -1,0 +1,62 @@
+import Synchronization
+
+/// Tells any number of waiters that there is a new block. It holds no blocks: whoever is woken reads from the log.
+///
+/// Safe from any thread.
+final class CommitSignal: Sendable {
+    private struct Waiter {
+        let continuation: CheckedContinuation<Void, Never>
+    }
+
+    private struct State {
+        var height: UInt64 = 0
+        var next = 0
+        var waiters: [Int: Waiter] = [:]
+    }
+
+    private let state = Mutex(State())
+
+    var height: UInt64 { state.withLock { $0.height } }
+
+    /// A block is durable. Called by the kernel's thread; never waits for anybody.
+    func committed(_ height: UInt64) {
+        let woken = state.withLock { state in
+            state.height = max(state.height, height)
+            defer { state.waiters.removeAll() }
+            return Array(state.waiters.values)
+        }
+        for waiter in woken { waiter.continuation.resume() }
+    }
+
+    /// Returns when there is a block above `height`, when the time is over, or when the task is cancelled.
+    func wait(above height: UInt64, atMost timeout: Duration) async {
+        guard timeout > .zero else { return }
+        let key = state.withLock { state in
+            state.next += 1
+            return state.next
+        }
+        let clock = Task {
+            try? await Task.sleep(for: timeout)
+            wake(key)
+        }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let passed = state.withLock { state in
+                    if state.height > height { return true }
+                    state.waiters[key] = Waiter(continuation: continuation)
+                    return false
+                }
+                if passed || Task.isCancelled {
+                    if passed { continuation.resume() } else { wake(key) }
+                }
+            }
+        } onCancel: {
+            wake(key)
+        }
+        clock.cancel()
+    }
+
+    private func wake(_ key: Int) {
+        state.withLock { $0.waiters.removeValue(forKey: key) }?.continuation.resume()
+    }
+}

@@ -1,0 +1,190 @@
+import Ledger
+import Logging
+import Primitives
+import Storage
+
+/// What the kernel's thread owns: the kernel, the disk, the key, the timers. Takes events, applies effects in the order
+/// that the kernel gives them: synced, then signed, then told to others.
+struct KernelHost: SerialThreadState {
+    private(set) var kernel: Kernel
+    let archive: LedgerArchive
+    private let key: SecretKey?
+    private let signal: CommitSignal
+    private let logger: Logger
+    /// Milliseconds since 1970 at which an engine's timer is due.
+    private var timers: [UInt64: UInt64] = [:]
+    /// A decided block that the disk did not take; nothing goes on before it is stored.
+    private var stalled: CommittedBlock?
+    private var retryAt: ContinuousClock.Instant?
+    private var lastTimeMilliseconds: UInt64 = 0
+    /// Why transactions left the mempool without a block, newest last.
+    private var refusals: [Digest: Refusal] = [:]
+    private var refusalOrder: [Digest] = []
+    /// What keeps the node from working, for its operator; nil when all is well.
+    private(set) var trouble: String?
+    private(set) var transactionCount: UInt64
+
+    private static let refusalLimit = 10_000
+    private static let diskRetry: Duration = .seconds(1)
+    private static let engineNamespace = "engine"
+    private static let engineKey: [UInt8] = Array("state".utf8)
+
+    init(kernel: Kernel, archive: LedgerArchive, key: SecretKey?, signal: CommitSignal, logger: Logger) {
+        self.kernel = kernel
+        self.archive = archive
+        self.key = key
+        self.signal = signal
+        self.logger = logger
+        transactionCount = kernel.history.size
+    }
+
+    /// The engine's state of an earlier life, for its start.
+    static func savedEngineState(_ archive: LedgerArchive) throws -> [UInt8] {
+        try archive.database.record(engineKey, in: engineNamespace) ?? []
+    }
+
+    // MARK: Events
+
+    mutating func start() {
+        signal.committed(kernel.head.height)
+        handle(.start(seed: Digest.blake2b256(SecureRandom.bytes(count: 32)), timeMilliseconds: now()))
+    }
+
+    mutating func admit(_ transactions: [VerifiedTransaction]) {
+        handle(.transactions(transactions, timeMilliseconds: now()))
+    }
+
+    /// Why a transaction was not taken, if it was not.
+    func refusal(of id: Digest) -> Refusal? { refusals[id] }
+
+    private mutating func handle(_ first: KernelEvent) {
+        var events = [first]
+        var index = 0
+        while index < events.count, stalled == nil {
+            let event = events[index]
+            index += 1
+            do throws(KernelError) {
+                for effect in try kernel.step(event) { apply(effect, &events) }
+            } catch {
+                trouble = error.description
+                logger.critical("the kernel stopped: \(error)")
+            }
+        }
+    }
+
+    private mutating func apply(_ effect: KernelEffect, _ events: inout [KernelEvent]) {
+        switch effect {
+        case .persistEngine(let state): persistEngine(state)
+        case .persist(let block): store(block, &events)
+        case .sign(let vote): events.append(.voteSigned(vote, sign(vote), timeMilliseconds: now()))
+        case .setTimer(let id, let time): timers[id] = time
+        case .cancelTimer(let id): timers[id] = nil
+        case .committed(let block): committed(block)
+        case .rejected(let id, let refusal): remember(refusal, of: id)
+        case .evidence(let evidence):
+            logger.error("validator \(evidence.offender) signed two votes at height \(evidence.first.height)")
+        case .engineFailed(let fault):
+            trouble = fault.description
+            logger.error("\(fault)")
+        // Until nodes form a network there is nobody to send to: a node that needs others says so when it starts.
+        case .send, .broadcast: break
+        }
+    }
+
+    // MARK: Disk
+
+    private mutating func store(_ block: CommittedBlock, _ events: inout [KernelEvent]) {
+        do throws(LedgerArchiveError) {
+            try archive.append(block)
+            stalled = nil
+            retryAt = nil
+            trouble = nil
+            events.append(.persisted(height: block.header.height, timeMilliseconds: now()))
+        } catch {
+            // The block is decided and must not be lost or made twice: it waits here until the disk takes it.
+            stalled = block
+            retryAt = .now + Self.diskRetry
+            trouble = "block \(block.header.height) cannot be stored: \(error)"
+            logger.error("\(trouble ?? "")")
+        }
+    }
+
+    private mutating func persistEngine(_ state: [UInt8]) {
+        do throws(StorageError) {
+            try archive.database.write([RecordChange(key: Self.engineKey, content: state)], in: Self.engineNamespace)
+        } catch {
+            trouble = "the engine's state cannot be stored: \(error)"
+            logger.error("\(trouble ?? "")")
+        }
+    }
+
+    private mutating func committed(_ block: CommittedBlock) {
+        transactionCount = block.header.historySize
+        signal.committed(block.header.height)
+        let state = kernel.committedState()
+        guard archive.wantsSnapshot(stateByteCount: state.store.contentByteCount) else { return }
+        do throws(LedgerArchiveError) {
+            try archive.takeSnapshot(of: state.store, height: block.header.height)
+        } catch {
+            // The log alone is enough to restart from; the next block tries again.
+            logger.warning("no snapshot at height \(block.header.height): \(error)")
+        }
+    }
+
+    /// Asks the disk for leave before the signature exists.
+    private func sign(_ vote: Vote) -> Signature? {
+        guard let key else { return nil }
+        let message = vote.message
+        do throws(StorageError) {
+            try archive.database.grantVote(
+                SignedVote(
+                    height: vote.height, round: vote.round, step: UInt8(clamping: vote.step.rawValue),
+                    digest: Digest.blake2b256(message).bytes), signer: key.publicKey.bytes)
+            return key.sign(message)
+        } catch {
+            logger.error("no vote for height \(vote.height): \(error)")
+            return nil
+        }
+    }
+
+    private mutating func remember(_ refusal: Refusal, of id: Digest) {
+        if refusals.updateValue(refusal, forKey: id) == nil { refusalOrder.append(id) }
+        if refusalOrder.count > Self.refusalLimit { refusals[refusalOrder.removeFirst()] = nil }
+    }
+
+    // MARK: Queries
+
+    mutating func prove(_ path: [UInt8]) -> CertifiedStateProof? { kernel.prove(path) }
+    mutating func prove(prefix: [UInt8]) -> CertifiedStateProof? { kernel.prove(prefix: prefix) }
+    mutating func state() -> LedgerState { kernel.committedState() }
+
+    // MARK: Time
+
+    /// The wall clock, never going back within one life.
+    mutating func now() -> UInt64 {
+        lastTimeMilliseconds = max(lastTimeMilliseconds, WallClock.milliseconds())
+        return lastTimeMilliseconds
+    }
+
+    var nextDeadline: ContinuousClock.Instant? {
+        let timer = timers.values.min().map { due in
+            let time = WallClock.milliseconds()
+            return ContinuousClock.now + .milliseconds(Int64(clamping: due > time ? due - time : 0))
+        }
+        return [timer, retryAt].compactMap { $0 }.min()
+    }
+
+    mutating func settle() {
+        if let block = stalled, let retryAt, .now >= retryAt {
+            var events: [KernelEvent] = []
+            store(block, &events)
+            for event in events { handle(event) }
+        }
+        guard stalled == nil else { return }
+        let time = now()
+        let due = timers.filter { $0.value <= time }.sorted { ($0.value, $0.key) < ($1.value, $1.key) }
+        for (id, _) in due where timers.removeValue(forKey: id) != nil {
+            handle(.timer(id: id, timeMilliseconds: time))
+        }
+    }
+}

@@ -1,0 +1,164 @@
+import Federation
+import Glibc
+import PluginHost
+import Primitives
+import Privacy
+import TaskRunner
+import Training
+
+/// An honest site's work: the trainer runs in a sandbox over the local data, the privacy plugin adds noise to the clipped
+/// sum, and what comes out is the update.
+///
+/// The exact sum exists in a scratch folder that only this user can read, and is removed before the update is handed on.
+public struct SandboxedWork: RoundWork {
+    public struct Settings: Sendable {
+        /// The trainer's program.
+        public var trainer: String
+        /// The site's records, as safetensors.
+        public var data: String
+        /// Where tasks have their folders; of mode 700.
+        public var scratch: String
+        public var limits: TaskDescription.Limits
+
+        public init(trainer: String, data: String, scratch: String, limits: TaskDescription.Limits) {
+            self.trainer = trainer
+            self.data = data
+            self.scratch = scratch
+            self.limits = limits
+        }
+    }
+
+    private let settings: Settings
+    private let runner: TaskRunner
+    private let privacy: PluginLane<PrivacyInstance>
+    private let key: PublicKey
+    /// The dataset's public size band: the update's weight.
+    private let band: Int
+
+    public init(
+        settings: Settings, runner: TaskRunner, privacy: PluginLane<PrivacyInstance>, key: PublicKey, band: Int
+    ) {
+        self.settings = settings
+        self.runner = runner
+        self.privacy = privacy
+        self.key = key
+        self.band = band
+    }
+
+    public func cost(of terms: JobTerms) async throws -> CostVector {
+        let job = try Self.privacyJob(terms)
+        let plan = try await privacy.call { (plugin) throws(PluginError) in try plugin.plan(job) }
+        return try Self.cost(plan.costOfRound)
+    }
+
+    public func prepare(_ assignment: RoundAssignment) async throws -> PreparedUpdate {
+        let sum = try await train(assignment)
+        return try await protect(sum, assignment)
+    }
+
+    // MARK: Training
+
+    private func train(_ assignment: RoundAssignment) async throws -> ReleasedUpdate {
+        let folder = "\(settings.scratch)/\(assignment.job.hex.prefix(16))-\(assignment.round)"
+        try Self.clear(folder)
+        defer { try? Self.clear(folder) }
+        try DurableFile.makeFolder("\(folder)/in", mode: 0o755)
+        try DurableFile.makeFolder("\(folder)/out", mode: 0o777)
+        // The umask took the bits off that a task of another user needs.
+        _ = chmod("\(folder)/out", 0o777)
+        let terms = try TrainingTerms(assignment.terms)
+        try WholeFile.write("\(folder)/in/model.safetensors", assignment.modelBytes)
+        try WholeFile.write("\(folder)/in/task.conf", Array(configuration(terms).utf8))
+        let result = try await runner.run(
+            TaskDescription(
+                program: settings.trainer, programDigest: assignment.terms.trainer,
+                inputs: [
+                    .init(hostPath: "\(folder)/in/task.conf", insidePath: "/task/in/task.conf"),
+                    .init(hostPath: "\(folder)/in/model.safetensors", insidePath: "/task/in/model.safetensors"),
+                    .init(hostPath: settings.data, insidePath: "/task/in/data.safetensors"),
+                ], outputPath: "\(folder)/out", limits: settings.limits))
+        guard result.end == .exited(code: 0) else { throw TaskFailed(program: settings.trainer, result: result) }
+        return try ReleasedUpdate(
+            file: Safetensors.decode(WholeFile.read("\(folder)/out/update.safetensors", limit: 1 << 31)))
+    }
+
+    private func configuration(_ terms: TrainingTerms) -> String {
+        """
+        mode = dp-gradient
+        clip = \(terms.clip)
+        scale_bits = \(terms.scaleBits)
+        input_factor = \(terms.scaling.factor)
+        input_offset = \(terms.scaling.offset)
+        record_band = \(band)
+
+        """
+    }
+
+    /// Removes a task's folder: two levels of files that this class made.
+    private static func clear(_ folder: String) throws(FileError) {
+        for name in ["in/task.conf", "in/model.safetensors", "out/update.safetensors"] { unlink("\(folder)/\(name)") }
+        for name in ["in", "out"] { rmdir("\(folder)/\(name)") }
+        guard rmdir(folder) == 0 || errno == ENOENT else {
+            throw FileError(operation: "remove", path: folder, code: errno)
+        }
+    }
+
+    // MARK: Protection
+
+    private func protect(_ sum: ReleasedUpdate, _ assignment: RoundAssignment) async throws -> PreparedUpdate {
+        let terms = try TrainingTerms(assignment.terms)
+        let job = try Self.privacyJob(assignment.terms)
+        let round = PrivacyRound(
+            role: .site, job: assignment.job, model: assignment.model.digest,
+            membersRoot: Self.membersRoot(assignment.terms), entropy: Digest.blake2b256(SecureRandom.bytes(count: 64)),
+            ownKey: key, round: assignment.round, members: assignment.terms.members.compactMap(\.publicKey))
+        let values = sum.sum
+        let (noised, cost) = try await privacy.call { (plugin) throws(PluginError) in
+            _ = try plugin.plan(job)
+            try plugin.begin(round)
+            do throws(PluginError) {
+                let cost = try plugin.spend()
+                let buffer = try plugin.makeBuffer(count: values.count)
+                _ = buffer.values.update(fromContentsOf: values)
+                _ = try plugin.release(
+                    buffer, sensitivityInGridSteps: terms.sensitivityUnits, gridBits: UInt32(terms.scaleBits))
+                let noised = Array(buffer.values)
+                try plugin.end()
+                return (noised, cost)
+            } catch {
+                // A round that has begun is ended, so that its secrets are wiped and the next one can begin.
+                try? plugin.end()
+                throw error
+            }
+        }
+        let update = try ReleasedUpdate(
+            sum: noised, architecture: sum.architecture, scaleBits: sum.scaleBits, clip: sum.clip, recordBand: band,
+            noiseUnits: Int64(clamping: terms.noiseUnits))
+        return PreparedUpdate(bytes: try update.safetensors().encoded(), cost: try Self.cost(cost))
+    }
+
+    /// What is asked of the privacy plugin, from the terms alone.
+    static func privacyJob(_ terms: JobTerms) throws -> PrivacyJob {
+        let training = try TrainingTerms(terms)
+        var job = PrivacyJob(
+            sensitivityInGridSteps: training.sensitivityUnits, count: UInt64(training.architecture.parameterCount),
+            gridBits: UInt32(training.scaleBits), roundsPlanned: terms.rounds, members: UInt32(terms.members.count))
+        job.capability = UInt32(terms.guarantee.unit.rawValue)
+        job.epsilonBillionths = terms.guarantee.epsilonBillionths
+        job.deltaTrillionths = terms.guarantee.deltaTrillionths
+        return job
+    }
+
+    private static func cost(_ orders: [UInt64]) throws -> CostVector {
+        guard let cost = CostVector(orders) else {
+            throw UnusableTerms(field: "mechanism", reason: "a cost of \(orders.count) orders")
+        }
+        return cost
+    }
+
+    private static func membersRoot(_ terms: JobTerms) -> Digest {
+        var encoder = CBOREncoder()
+        encoder.list(terms.members)
+        return .blake2b256(encoder.finish())
+    }
+}

@@ -1,0 +1,142 @@
+import Federation
+import PluginHost
+import Primitives
+import Training
+
+/// An auditor's work: measures the revealed updates with the node's own kernels, and lets the job's verifier plugin judge
+/// the integers.
+///
+/// Measures come from released updates and the public holdout alone, and the kernels give the same bits on every machine,
+/// so honest auditors come to equal verdicts.
+public struct UpdateAuditor: AuditWork {
+    private let verifier: PluginLane<VerifierInstance>
+
+    /// - Parameter verifier: an instance of the plugin that the site holds for audits.
+    public init(verifier: PluginLane<VerifierInstance>) {
+        self.verifier = verifier
+    }
+
+    public func judge(_ job: JobReader, round number: UInt32, objects: any ObjectReader) async throws -> AuditFinding {
+        let terms = try TrainingTerms(job.terms)
+        guard let round = try await job.round(number) else { return AuditFinding(outcomes: [], evidence: []) }
+        let submissions = try await job.submissions(number, of: round).filter { $0.value.state == .revealed }
+        let revealed = submissions.keys.sorted()
+        var updates: [UInt32: ReleasedUpdate] = [:]
+        for index in revealed {
+            // Bytes that are no update are malformed; a lost object is as good as one.
+            updates[index] = try? await RoundAggregation.update(job, round: number, member: index, terms, objects)
+        }
+        let measures = try await measure(updates, job, round, terms, objects)
+        let commitments = revealed.map { index in
+            VerifierCommitment(
+                member: index, isOpened: true, commitment: submissions[index]?.commitment ?? .zero,
+                update: submissions[index]?.update?.digest ?? .zero, sizeBytes: submissions[index]?.size ?? 0)
+        }
+        let results = revealed.flatMap { index in
+            Self.results(member: index, measures[index], updates[index], terms)
+        }
+        let question = VerifierJob(
+            job: job.job, round: number, members: UInt32(job.terms.members.count), isPrivate: true)
+        let verdicts = try await verifier.call { (plugin) throws(PluginError) in
+            try plugin.judge(question, commitments: commitments, results: results)
+        }
+        let evidence = Self.evidence(job.job, number, results)
+        let id = CID.of(raw: evidence)
+        return AuditFinding(outcomes: verdicts.map { Self.outcome($0, evidence: id) }, evidence: evidence)
+    }
+
+    public func confirms(
+        _ proposal: ModelProposal, _ job: JobReader, round: UInt32, objects: any ObjectReader
+    ) async throws -> Bool {
+        guard !proposal.included.isEmpty else { return false }
+        let own = try await RoundAggregation.next(job, round: round, included: proposal.included, objects: objects)
+        return own.model == proposal.model && own.root == proposal.root
+    }
+
+    // MARK: Measuring
+
+    private func measure(
+        _ updates: [UInt32: ReleasedUpdate], _ job: JobReader, _ round: RoundRecord, _ terms: TrainingTerms,
+        _ objects: any ObjectReader
+    ) async throws -> [UInt32: UpdateMeasures] {
+        let model = try RoundAggregation.model(try await objects.bytes(of: round.modelBefore))
+        let holdout = try Dataset(
+            file: Safetensors.decode(try await objects.bytes(of: job.terms.holdout)),
+            classCount: terms.architecture.classCount, scaling: terms.scaling)
+        let audit = try UpdateAudit(model: model, holdout: holdout, gradient: terms.gradient())
+        var total = [Int64](repeating: 0, count: terms.architecture.parameterCount)
+        let fitting = updates.values.filter { $0.sum.count == total.count }
+        for update in fitting { for place in total.indices { total[place] &+= update.sum[place] } }
+        var measures: [UInt32: UpdateMeasures] = [:]
+        for (index, update) in updates {
+            var others = total
+            if update.sum.count == others.count {
+                for place in others.indices { others[place] &-= update.sum[place] }
+            }
+            measures[index] = audit.measure(update, others: others)
+        }
+        return measures
+    }
+
+    /// The measures of one member as the verifier reads them; a member without measures is malformed.
+    private static func results(
+        member: UInt32, _ measures: UpdateMeasures?, _ update: ReleasedUpdate?, _ terms: TrainingTerms
+    ) -> [VerifierResult] {
+        guard let measures, let update, measures.wellFormed == UpdateMeasures.one else {
+            return [VerifierResult(member: member, measure: .finite, value: 0)]
+        }
+        return [
+            VerifierResult(member: member, measure: .finite, value: UpdateMeasures.one),
+            VerifierResult(member: member, measure: .norm, value: share(of: measures.norm, update, terms)),
+            VerifierResult(member: member, measure: .cosineOthers, value: measures.othersCosine),
+            VerifierResult(member: member, measure: .coneScore, value: measures.coneScore),
+        ]
+    }
+
+    /// The norm over the largest that an honest update can have: every record's gradient at the clip, plus noise at its
+    /// expected norm with five percent to spare (its relative deviation is below 1/sqrt(2 x parameters)).
+    private static func share(of norm: Int64, _ update: ReleasedUpdate, _ terms: TrainingTerms) -> Int64 {
+        let signal = terms.clip * Double(1 << terms.scaleBits) * Double(update.recordBand)
+        let noise = Double(update.noiseUnits) * Double(terms.architecture.parameterCount).squareRoot()
+        // What the measure was divided by: see `UpdateMeasures.norm`.
+        let unit = noise > 0 ? noise : signal
+        return Int64((Double(norm) * unit / (signal + 1.05 * noise)).rounded())
+    }
+
+    private static func outcome(_ verdict: VerifierVerdict, evidence: CID) -> MemberOutcome {
+        let outcome: Outcome
+        switch (verdict.outcome, verdict.reason) {
+        case (.accepted, _): outcome = .accepted
+        case (.fault, _): outcome = .provenReplay
+        case (_, Self.notOpened): outcome = .missing
+        case (_, Self.malformed), (_, Self.norm): outcome = .malformed
+        case (_, Self.suspectedNoise): outcome = .suspectedNoise
+        default: outcome = .lowScore
+        }
+        return MemberOutcome(
+            member: verdict.member, outcome: outcome, scoreMillionths: UInt32(clamping: verdict.scoreMillionths),
+            evidence: evidence)
+    }
+
+    // Numbers of VIN_REASON in `vinculum/draft/verifier.h`, and the first own one of verify-spotcheck.
+    private static let notOpened: UInt32 = 1
+    private static let malformed: UInt32 = 2
+    private static let norm: UInt32 = 3
+    private static let suspectedNoise: UInt32 = 1001
+
+    /// What was measured, for anybody to repeat: [job, round, [[member, measure, value]...]].
+    private static func evidence(_ job: Digest, _ round: UInt32, _ results: [VerifierResult]) -> [UInt8] {
+        var encoder = CBOREncoder()
+        encoder.array(count: 3)
+        encoder.digest(job)
+        encoder.unsigned(round)
+        encoder.array(count: results.count)
+        for result in results {
+            encoder.array(count: 3)
+            encoder.unsigned(result.member)
+            encoder.unsigned(result.measure.rawValue)
+            encoder.integer(result.value)
+        }
+        return encoder.finish()
+    }
+}
