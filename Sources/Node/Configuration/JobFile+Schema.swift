@@ -20,6 +20,9 @@ extension JobFile {
                     "privacy.plugin", .text(choices: nil), default: .text("org.vinculum.privacy-dp"),
                     "The id of the privacy plugin."),
                 .init(
+                    "privacy.grid_bits", .integer(0...30), default: .integer(14), unit: "bits",
+                    "Sums are whole numbers of 2^-grid_bits."),
+                .init(
                     "privacy.clip", .decimal(1e-6...1e6), default: .decimal(1), unit: "Euclidean norm",
                     "The most that one unit's gradient counts."),
             ]
@@ -57,6 +60,11 @@ extension JobFile {
         .init(
             "training.learning_rate", .decimal(1e-9...1000), default: .decimal(0.1), "Step size at the member."),
         .init(
+            "training.input_factor", .decimal(1e-9...1000), default: .decimal(0.003921569),
+            "What each byte of an input is multiplied with; a public constant."),
+        .init(
+            "training.input_offset", .decimal(-1000...1000), default: .decimal(0), "What is added to it afterwards."),
+        .init(
             "training.local_steps", .integer(1...1_000_000), default: .integer(1), unit: "steps",
             "Steps at the member in a round; more than one is for trainers that take more."),
     ]
@@ -67,6 +75,9 @@ extension JobFile {
         .init(
             "aggregation.server_learning_rate", .decimal(1e-9...1000), default: .decimal(1),
             "What the combined update is multiplied with."),
+        .init(
+            "aggregation.server_momentum", .decimal(0...0.999), default: .decimal(0),
+            "The part of the last step that the next one repeats (heavy ball)."),
         .init(
             "aggregation.account", .text(choices: nil), default: .text(""),
             "The aggregator's account; empty takes the node's that the job is sent to."),

@@ -22,6 +22,10 @@ public struct JobFile: Sendable {
     public var modelSeed: UInt64 { UInt64(clamping: resolved.integer("model.seed")) }
     public var learningRate: Double { resolved.decimal("training.learning_rate") }
     public var localSteps: Int { resolved.integer("training.local_steps") }
+    public var inputFactor: Double { resolved.decimal("training.input_factor") }
+    public var inputOffset: Double { resolved.decimal("training.input_offset") }
+    public var serverMomentum: Double { resolved.decimal("aggregation.server_momentum") }
+    public var gridBits: Int { resolved.integer("privacy.grid_bits") }
     public var clip: Double { resolved.decimal("privacy.clip") }
     public var privacyPlugin: String { resolved.text("privacy.plugin") }
     public var aggregationRule: String { resolved.text("aggregation.rule") }

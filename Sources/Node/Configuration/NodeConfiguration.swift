@@ -20,6 +20,10 @@ public struct NodeConfiguration: Sendable {
     public var durability: String { resolved.text("ledger.durability") }
     public var mempoolPerAccount: Int { resolved.integer("mempool.per_account") }
     public var mempoolLimitBytes: Int { resolved.integer("mempool.limit_bytes") }
+    /// Nil when this node does not aggregate.
+    public var aggregatorKeyFile: String? {
+        resolved.text("aggregator.key_file").isEmpty ? nil : path("aggregator.key_file")
+    }
     public var objectFolder: String { path("objects.folder") }
     public var objectLimitBytes: Int { resolved.integer("objects.object_limit_bytes") }
     public var objectStoreLimitBytes: Int { resolved.integer("objects.store_limit_bytes") }
@@ -56,6 +60,7 @@ public struct NodeConfiguration: Sendable {
             "ledger": "What is stored, and how safely.",
             "mempool": "Transactions that wait for a block.",
             "api": "The local HTTP interface. A Unix socket is guarded by its file mode (0600), TCP by a bearer token.",
+            "aggregator": "Aggregating updates for jobs that name this node's aggregator account.",
             "objects": "Content-addressed files: models, updates, evidence.",
             "plugins": "Which plugins are loaded. A plugin's own settings go in [plugin.ID]; the plugin checks them.",
             "log": "What the node writes to standard error.",
@@ -98,6 +103,9 @@ public struct NodeConfiguration: Sendable {
         .init(
             "mempool.limit_bytes", .integer(1_048_576...17_179_869_184), default: .integer(67_108_864), unit: "bytes",
             "Memory for waiting transactions."),
+        .init(
+            "aggregator.key_file", .text(choices: nil), default: .text(""),
+            "The aggregator's Ed25519 key, mode 0600; empty: this node aggregates for nobody."),
         .init(
             "objects.folder", .text(choices: nil), default: .text("objects"), "Where objects are kept."),
         .init(

@@ -38,7 +38,8 @@ public struct TrainingTerms: Hashable, Sendable {
 
     public init(
         architecture: DenseArchitecture, clipMillionths: Int64, scaleBits: Int, inputFactorBillionths: Int64,
-        inputOffsetBillionths: Int64, learningRateMillionths: Int64, momentumMillionths: Int64, sensitivityUnits: UInt64,
+        inputOffsetBillionths: Int64, learningRateMillionths: Int64, momentumMillionths: Int64,
+        sensitivityUnits: UInt64,
         noiseUnits: UInt64
     ) {
         self.architecture = architecture
@@ -64,7 +65,8 @@ public struct TrainingTerms: Hashable, Sendable {
                 throw UnusableTerms(field: name, reason: "is not given")
             }
             guard range.contains(value) else {
-                throw UnusableTerms(field: name, reason: "\(value) is not from \(range.lowerBound) to \(range.upperBound)")
+                throw UnusableTerms(
+                    field: name, reason: "\(value) is not from \(range.lowerBound) to \(range.upperBound)")
             }
             return value
         }

@@ -1,0 +1,116 @@
+import Federation
+import Ledger
+import Logging
+import Market
+import PluginHost
+import Primitives
+import Privacy
+import Reputation
+import Tokens
+
+/// A node at work: the kernel on its thread, the objects, the agents. Everything that reacts to blocks reads them from the
+/// log, so that a node that was killed anywhere goes on where it was.
+public final class NodeRuntime: Sendable {
+    public let configuration: NodeConfiguration
+    let genesisBytes: [UInt8]
+    let chain: CID
+    let kernel: SerialThread<KernelHost>
+    let signal: CommitSignal
+    let objects: ObjectStore
+    let logger: Logger
+    let startedMilliseconds: UInt64
+    let plugins: [NodeStatus.PluginStatus]
+    let validatorKey: PublicKey
+    /// The account that jobs name to have this node aggregate for them.
+    public let aggregator: AccountID?
+    private let aggregatorKey: SecretKey?
+
+    /// The modules of every chain that this program executes, in the order of their rules.
+    public static var modules: [any LedgerModule] {
+        [TokensModule(), ReputationModule(), PrivacyModule(), FederationModule(), MarketModule()]
+    }
+
+    /// Opens everything that the configuration names; what cannot be opened is thrown, and nothing is left running.
+    public static func start(_ configuration: NodeConfiguration, logger: Logger) async throws -> NodeRuntime {
+        let genesisBytes = try DurableFile.read(configuration.genesisFile, limitBytes: 16 << 20)
+        let genesis = try Genesis.decode(genesisBytes)
+        let key = try SecretKey.load(from: configuration.keyFile)
+        let aggregatorKey = try configuration.aggregatorKeyFile.map { try SecretKey.load(from: $0) }
+        let objects = try ObjectStore(folder: configuration.objectFolder, limitBytes: configuration.objectLimitBytes)
+        let signal = CommitSignal()
+        let catalogue = try PluginCatalogue(configuration)
+        let engine = try catalogue.consensus(genesis.engine)
+        let isValidator = genesis.validators.power(of: key.publicKey) != nil
+        let path = "\(configuration.dataFolder)/ledger.sqlite"
+        try DurableFile.makeFolder(configuration.dataFolder)
+        // The instance is made here and used by the kernel's thread alone from then on.
+        nonisolated(unsafe) let instance = engine.instance
+        let kernel = try await SerialThread(name: "kernel") {
+            let archive = try LedgerArchive.open(
+                path: path, chain: genesis.chain, durability: configuration.durability == "normal" ? .normal : .full)
+            archive.snapshotPolicy.blockCount = configuration.snapshotEveryBlocks
+            try instance.start(snapshot: try KernelHost.savedEngineState(archive))
+            let kernel = try Self.kernel(
+                genesis, archive, PluginEngine(id: genesis.engine, instance: instance, chain: genesis.chain),
+                key: isValidator ? key : nil, configuration)
+            var host = KernelHost(
+                kernel: kernel, archive: archive, key: isValidator ? key : nil, signal: signal, logger: logger)
+            host.start()
+            return host
+        }
+        return NodeRuntime(
+            configuration: configuration, genesisBytes: genesisBytes, chain: genesis.chain, kernel: kernel,
+            signal: signal, objects: objects, logger: logger, plugins: [engine.status], validatorKey: key.publicKey,
+            aggregatorKey: aggregatorKey)
+    }
+
+    /// A kernel for a new chain, or one that goes on where the archive ends.
+    private static func kernel(
+        _ genesis: Genesis, _ archive: LedgerArchive, _ engine: PluginEngine, key: SecretKey?,
+        _ configuration: NodeConfiguration
+    ) throws -> Kernel {
+        let rules = Rules(modules)
+        var settings = Kernel.Configuration(
+            genesis: genesis, rules: rules, beaconSigner: key.map { KeyedBeacon(key: $0) },
+            beaconVerifier: BeaconCheck())
+        settings.mempoolLimits.perAccount = configuration.mempoolPerAccount
+        settings.mempoolLimits.byteCount = configuration.mempoolLimitBytes
+        guard let restored = try archive.restore(genesis: genesis, rules: rules) else {
+            return try Kernel(settings, engine: engine)
+        }
+        return try Kernel(
+            settings, engine: engine, state: restored.state, head: restored.head, history: restored.history)
+    }
+
+    private init(
+        configuration: NodeConfiguration, genesisBytes: [UInt8], chain: CID, kernel: SerialThread<KernelHost>,
+        signal: CommitSignal, objects: ObjectStore, logger: Logger, plugins: [NodeStatus.PluginStatus],
+        validatorKey: PublicKey, aggregatorKey: SecretKey?
+    ) {
+        self.configuration = configuration
+        self.genesisBytes = genesisBytes
+        self.chain = chain
+        self.kernel = kernel
+        self.signal = signal
+        self.objects = objects
+        self.logger = logger
+        self.plugins = plugins
+        self.validatorKey = validatorKey
+        self.aggregatorKey = aggregatorKey
+        aggregator = aggregatorKey.map { AccountID($0.publicKey) }
+        startedMilliseconds = WallClock.milliseconds()
+    }
+
+    /// Runs the node's agents until the task is cancelled, then stops the kernel.
+    public func run() async {
+        if let aggregatorKey {
+            let gateway = LocalGateway(runtime: self)
+            let agent = AggregatorAgent(
+                gateway: gateway, sender: LocalSender(runtime: self, key: aggregatorKey), logger: logger)
+            await agent.run()
+        } else {
+            while !Task.isCancelled { try? await Task.sleep(for: .seconds(3_600)) }
+        }
+        await kernel.stop()
+    }
+}
