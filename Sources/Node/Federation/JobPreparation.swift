@@ -1,0 +1,89 @@
+import Federation
+import PluginHost
+import Primitives
+import Privacy
+import Training
+
+/// Turns a requester's job file into the terms that go on the ledger.
+public struct JobPreparation: Sendable {
+    /// The plugins whose ids the job names.
+    public struct Parts: Sendable {
+        public var mechanism: PluginReference
+        public var shown: ShownUpdates
+        public var verifiers: [PluginReference]
+        public var privacy: PluginLane<PrivacyInstance>
+
+        public init(
+            mechanism: PluginReference, shown: ShownUpdates, verifiers: [PluginReference],
+            privacy: PluginLane<PrivacyInstance>
+        ) {
+            self.mechanism = mechanism
+            self.shown = shown
+            self.verifiers = verifiers
+            self.privacy = privacy
+        }
+    }
+
+    private let file: JobFile
+    private let parts: Parts
+    private let aggregator: AccountID
+
+    /// - Parameter aggregator: who aggregates unless the file names somebody.
+    public init(file: JobFile, parts: Parts, aggregator: AccountID) {
+        self.file = file
+        self.parts = parts
+        self.aggregator = file.aggregator ?? aggregator
+    }
+
+    /// The model that the job starts from, if the file gives a seed and no CID.
+    public func initialModel() throws -> [UInt8] {
+        try DenseModel(architecture: architecture(), seed: file.modelSeed).safetensors().encoded()
+    }
+
+    private func architecture() throws -> DenseArchitecture {
+        guard file.modelDescriptor.hasPrefix(TrainingTerms.descriptorPrefix) else {
+            throw UnusableTerms(field: "model.descriptor", reason: "\(file.modelDescriptor) is no mlp/WIDTHS")
+        }
+        return try DenseArchitecture(String(file.modelDescriptor.dropFirst(TrainingTerms.descriptorPrefix.count)))
+    }
+
+    /// The terms, with the noise and the cost a round that the privacy plugin plans.
+    ///
+    /// - Parameters:
+    ///   - model: the stored initial model.
+    ///   - holdout: the stored public records that scores are measured on.
+    public func terms(model: CID, holdout: CID) async throws -> JobTerms {
+        let architecture = try architecture()
+        let gradient = try PrivateGradient(clip: file.clip, scaleBits: file.gridBits)
+        let sensitivity = UInt64(gradient.sensitivityUnits(parameterCount: architecture.parameterCount))
+        var question = PrivacyJob(
+            sensitivityInGridSteps: sensitivity, count: UInt64(architecture.parameterCount),
+            gridBits: UInt32(file.gridBits), roundsPlanned: file.rounds, members: UInt32(file.members.count))
+        question.capability = UInt32(file.guarantee.unit.rawValue)
+        question.epsilonBillionths = file.guarantee.epsilonBillionths
+        question.deltaTrillionths = file.guarantee.deltaTrillionths
+        let asked = question
+        let plan = try await parts.privacy.call { (plugin) throws(PluginError) in try plugin.plan(asked) }
+        guard let cost = CostVector(plan.costOfRound) else {
+            throw UnusableTerms(field: "privacy.plugin", reason: "a cost of \(plan.costOfRound.count) orders")
+        }
+        let training = TrainingTerms(
+            architecture: architecture, clipMillionths: Self.millionths(file.clip), scaleBits: file.gridBits,
+            inputFactorBillionths: Int64((file.inputFactor * 1e9).rounded()),
+            inputOffsetBillionths: Int64((file.inputOffset * 1e9).rounded()),
+            learningRateMillionths: Self.millionths(file.serverLearningRate),
+            momentumMillionths: Self.millionths(file.serverMomentum), sensitivityUnits: sensitivity,
+            noiseUnits: plan.noiseScaleInGridSteps)
+        return JobTerms(
+            purpose: file.purpose, members: file.members, minimumMembers: file.leastMembers, aggregator: aggregator,
+            rounds: file.rounds, trainer: file.trainer, trainerParameters: training.trainerParameters,
+            mechanism: PrivacyMechanism(
+                plugin: parts.mechanism, shown: parts.shown, parameters: training.mechanismParameters),
+            guarantee: file.guarantee, costPerRound: cost, verifiers: parts.verifiers,
+            aggregation: AggregationRule(rule: file.aggregationRule, parameters: training.aggregationParameters),
+            auditorsPerRound: file.auditorsPerRound, quorum: file.quorum, payment: file.payment,
+            deadlines: file.deadlines, initialModel: model, modelDescriptor: file.modelDescriptor, holdout: holdout)
+    }
+
+    private static func millionths(_ value: Double) -> Int64 { Int64((value * 1e6).rounded()) }
+}

@@ -1,0 +1,57 @@
+import Federation
+import Ledger
+import Logging
+import PluginHost
+import Primitives
+import TaskRunner
+import Training
+
+/// A data owner's site at work: opens what its policy file names, says what it has to say on the ledger, and serves jobs.
+public struct SiteRuntime: Sendable {
+    public let account: AccountID
+    private let agent: SiteAgent
+
+    /// - Parameters:
+    ///   - service: a node, over whatever transport; nothing that it says is believed without proof.
+    ///   - trainer: the trainer's program; the policy lists its digest.
+    ///   - wrap: what stands in for honest work, in demonstrations of misbehaviour; the identity otherwise.
+    public init(
+        policy: SitePolicy, service: any NodeService, plugins: PluginCatalogue, trainer: String, logger: Logger,
+        wrap: @Sendable (any RoundWork) -> any RoundWork = { $0 }
+    ) async throws {
+        let key = try SecretKey.load(from: policy.keyFile)
+        let genesis = try Genesis.decode(try DurableFile.read(policy.genesisFile, limitBytes: 16 << 20))
+        account = AccountID(key.publicKey)
+        try DurableFile.makeFolder(policy.dataFolder, mode: 0o700)
+        // Opened first: it is locked, so that a second process of the same site ends here.
+        let log = try SpendingLog(path: "\(policy.dataFolder)/spending.journal")
+        let gateway = LightClient(service: service, genesis: genesis, account: account)
+        let sender = SignedSender(key: key, lane: 0, gateway: gateway, feeLimit: TransactionFees.agentLimit)
+        let setup = SiteSetup(policy: policy, state: gateway, sender: sender)
+        let dataset = try await setup.registerDataset()
+
+        let verifierID = policy.rules.verifiers.first ?? PluginCatalogue.defaultVerifier
+        try await setup.registerAuditor([try plugins.reference(verifierID)])
+        guard let mechanism = policy.rules.mechanisms.first else {
+            throw UnusableTerms(field: "policy.privacy_plugins", reason: "names no plugin")
+        }
+        let work = SandboxedWork(
+            settings: .init(
+                trainer: trainer, data: policy.datasetPath, scratch: "\(policy.dataFolder)/tasks",
+                limits: Self.limits),
+            runner: TaskRunner(lane: try plugins.runtime(PluginCatalogue.defaultRuntime)),
+            privacy: try plugins.privacy(mechanism), key: key.publicKey, band: policy.sizeBand)
+        agent = SiteAgent(
+            gateway: gateway, sender: sender, policy: policy.rules, work: wrap(work),
+            audit: UpdateAuditor(verifier: try plugins.verifier(verifierID)),
+            objects: try ObjectStore(folder: "\(policy.dataFolder)/objects"), log: log, dataset: dataset,
+            logger: logger)
+    }
+
+    /// Serves until the task is cancelled.
+    public func run() async throws { try await agent.run() }
+
+    /// What one task may use: more than the trainers that ship need, far less than a machine has.
+    private static let limits = TaskDescription.Limits(
+        memoryBytes: 4 << 30, cpu: .seconds(600), wall: .seconds(600), outputBytes: 1 << 30, processes: 16)
+}
