@@ -2,7 +2,7 @@ import Primitives
 
 extension NodeRuntime {
     public func getObject(_ id: CID, into sink: any ObjectSink) async throws(ServiceError) -> UInt64 {
-        let bytes = try object(id)
+        let bytes = try stored(id)
         try await sink.write(bytes)
         return UInt64(bytes.count)
     }
@@ -29,10 +29,10 @@ extension NodeRuntime {
     }
 
     public func objectSize(_ id: CID) async throws(ServiceError) -> UInt64? {
-        objects.contains(id) ? UInt64(try object(id).count) : nil
+        objects.contains(id) ? UInt64(try stored(id).count) : nil
     }
 
-    private func object(_ id: CID) throws(ServiceError) -> [UInt8] {
+    private func stored(_ id: CID) throws(ServiceError) -> [UInt8] {
         do throws(ObjectStoreError) { return try objects.get(id) } catch { throw Self.service(error) }
     }
 

@@ -132,9 +132,7 @@ extension NodeRuntime: NodeService {
             let account = try state.account(id)
             var next: [UInt8: UInt64] = [:]
             for lane in 0..<LaneSequences.laneCount {
-                let sequence = host.kernel.mempool.nextSequence(
-                    of: id, lane: lane, after: account.sequences[lane])
-                if sequence > 0 { next[lane] = sequence }
+                if account.sequences[lane] > 0 { next[lane] = account.sequences[lane] }
             }
             return AccountView(
                 id: id, exists: state.store.get(Account.path(id)) != nil, balance: account.balance, nextSequences: next,

@@ -6,6 +6,7 @@ import PluginHost
 import Primitives
 import Privacy
 import Reputation
+import Storage
 import Tokens
 
 /// A node at work: the kernel on its thread, the objects, the agents. Everything that reacts to blocks reads them from the
@@ -31,20 +32,25 @@ public final class NodeRuntime: Sendable {
     }
 
     /// Opens everything that the configuration names; what cannot be opened is thrown, and nothing is left running.
-    public static func start(_ configuration: NodeConfiguration, logger: Logger) async throws -> NodeRuntime {
+    public static func start(
+        _ configuration: NodeConfiguration, plugins source: any PluginSource, logger: Logger
+    ) async throws -> NodeRuntime {
         let genesisBytes = try DurableFile.read(configuration.genesisFile, limitBytes: 16 << 20)
         let genesis = try Genesis.decode(genesisBytes)
         let key = try SecretKey.load(from: configuration.keyFile)
         let aggregatorKey = try configuration.aggregatorKeyFile.map { try SecretKey.load(from: $0) }
         let objects = try ObjectStore(folder: configuration.objectFolder, limitBytes: configuration.objectLimitBytes)
         let signal = CommitSignal()
-        let catalogue = try PluginCatalogue(configuration)
-        let engine = try catalogue.consensus(genesis.engine)
+        let engine = try source.consensus(genesis.engine)
+        let manifest = engine.manifest
+        let status = NodeStatus.PluginStatus(
+            id: manifest.id, kind: manifest.kind.rawValue, version: "\(manifest.version)",
+            isolation: engine.isIsolated ? "process" : "in-process", healthy: true)
         let isValidator = genesis.validators.power(of: key.publicKey) != nil
         let path = "\(configuration.dataFolder)/ledger.sqlite"
         try DurableFile.makeFolder(configuration.dataFolder)
         // The instance is made here and used by the kernel's thread alone from then on.
-        nonisolated(unsafe) let instance = engine.instance
+        nonisolated(unsafe) let instance = engine
         let kernel = try await SerialThread(name: "kernel") {
             let archive = try LedgerArchive.open(
                 path: path, chain: genesis.chain, durability: configuration.durability == "normal" ? .normal : .full)
@@ -60,7 +66,7 @@ public final class NodeRuntime: Sendable {
         }
         return NodeRuntime(
             configuration: configuration, genesisBytes: genesisBytes, chain: genesis.chain, kernel: kernel,
-            signal: signal, objects: objects, logger: logger, plugins: [engine.status], validatorKey: key.publicKey,
+            signal: signal, objects: objects, logger: logger, plugins: [status], validatorKey: key.publicKey,
             aggregatorKey: aggregatorKey)
     }
 
@@ -73,7 +79,7 @@ public final class NodeRuntime: Sendable {
         var settings = Kernel.Configuration(
             genesis: genesis, rules: rules, beaconSigner: key.map { KeyedBeacon(key: $0) },
             beaconVerifier: BeaconCheck())
-        settings.mempoolLimits.perAccount = configuration.mempoolPerAccount
+        settings.mempoolLimits.pendingPerAccount = configuration.mempoolPerAccount
         settings.mempoolLimits.byteCount = configuration.mempoolLimitBytes
         guard let restored = try archive.restore(genesis: genesis, rules: rules) else {
             return try Kernel(settings, engine: engine)

@@ -8,9 +8,10 @@ struct KeyedBeacon: BeaconSigner {
     var publicKey: PublicKey { key.publicKey }
 
     func proveBeacon(_ input: [UInt8]) throws(ConsensusFault) -> [UInt8] {
-        do { return try VRF.prove(input, with: key).bytes } catch {
-            throw ConsensusFault(code: -1, reason: "the beacon's proof could not be made: \(error)")
+        guard let proof = VRF.prove(input, with: key) else {
+            throw ConsensusFault(code: -1, reason: "the beacon's proof could not be made")
         }
+        return proof
     }
 }
 

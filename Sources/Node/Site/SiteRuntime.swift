@@ -16,7 +16,7 @@ public struct SiteRuntime: Sendable {
     ///   - trainer: the trainer's program; the policy lists its digest.
     ///   - wrap: what stands in for honest work, in demonstrations of misbehaviour; the identity otherwise.
     public init(
-        policy: SitePolicy, service: any NodeService, plugins: PluginCatalogue, trainer: String, logger: Logger,
+        policy: SitePolicy, service: any NodeService, plugins: any PluginSource, trainer: String, logger: Logger,
         wrap: @Sendable (any RoundWork) -> any RoundWork = { $0 }
     ) async throws {
         let key = try SecretKey.load(from: policy.keyFile)
@@ -30,8 +30,8 @@ public struct SiteRuntime: Sendable {
         let setup = SiteSetup(policy: policy, state: gateway, sender: sender)
         let dataset = try await setup.registerDataset()
 
-        let verifierID = policy.rules.verifiers.first ?? PluginCatalogue.defaultVerifier
-        try await setup.registerAuditor([try plugins.reference(verifierID)])
+        let verifierID = policy.rules.verifiers.first ?? Self.defaultVerifier
+        try await setup.registerAuditor([PluginReference(try plugins.manifest(verifierID))])
         guard let mechanism = policy.rules.mechanisms.first else {
             throw UnusableTerms(field: "policy.privacy_plugins", reason: "names no plugin")
         }
@@ -39,7 +39,7 @@ public struct SiteRuntime: Sendable {
             settings: .init(
                 trainer: trainer, data: policy.datasetPath, scratch: "\(policy.dataFolder)/tasks",
                 limits: Self.limits),
-            runner: TaskRunner(lane: try plugins.runtime(PluginCatalogue.defaultRuntime)),
+            runner: TaskRunner(lane: try plugins.runtime(Self.defaultRuntime)),
             privacy: try plugins.privacy(mechanism), key: key.publicKey, band: policy.sizeBand)
         agent = SiteAgent(
             gateway: gateway, sender: sender, policy: policy.rules, work: wrap(work),
@@ -50,6 +50,9 @@ public struct SiteRuntime: Sendable {
 
     /// Serves until the task is cancelled.
     public func run() async throws { try await agent.run() }
+
+    private static let defaultVerifier = "org.vinculum.verify-spotcheck"
+    private static let defaultRuntime = "org.vinculum.runtime-process"
 
     /// What one task may use: more than the trainers that ship need, far less than a machine has.
     private static let limits = TaskDescription.Limits(

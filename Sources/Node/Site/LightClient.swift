@@ -1,0 +1,164 @@
+import Ledger
+import Primitives
+
+/// An answer of a node that does not hold against the chain that this site was configured with.
+public enum LightClientError: Error, Hashable, Sendable, CustomStringConvertible {
+    case otherChain(expected: CID, found: CID)
+    case certificate(height: UInt64, reason: String)
+    case stale(height: UInt64, known: UInt64)
+    case proof(path: String, reason: String)
+    case object(expected: CID, found: CID)
+
+    public var description: String {
+        switch self {
+        case .otherChain(let expected, let found): "the node follows chain \(found.text), not \(expected.text)"
+        case .certificate(let height, let reason): "the header of block \(height) is not certified: \(reason)"
+        case .stale(let height, let known): "the node answers from block \(height); block \(known) was seen already"
+        case .proof(let path, let reason): "the value at \(path) is not proven: \(reason)"
+        case .object(let expected, let found): "the bytes are \(found.text), not the object \(expected.text)"
+        }
+    }
+}
+
+/// Follows a chain through any node and believes nothing that is not proven: headers against the validators of the
+/// configured genesis, values against headers, objects against their ids.
+public actor LightClient: SiteGateway {
+    public nonisolated let chain: CID
+    private let service: any NodeService
+    private let account: AccountID
+    private let validators: ValidatorSet
+    private var newest: Header?
+    private var checked: (bytes: [UInt8], header: Header)?
+    private var cursor = EventCursor.start
+    private var known: [Digest] = []
+    private let pollInterval: Duration
+
+    /// - Parameters:
+    ///   - genesis: the configured genesis, encoded; its CID is the chain's id and it names the first validators.
+    ///   - account: whose events wake the client.
+    public init(
+        service: any NodeService, genesis: Genesis, account: AccountID, pollInterval: Duration = .seconds(1)
+    ) {
+        self.service = service
+        self.account = account
+        chain = genesis.chain
+        validators = genesis.validators
+        self.pollInterval = pollInterval
+    }
+
+    // MARK: State
+
+    public func value(at path: [UInt8]) async throws -> [UInt8]? {
+        let answer = try await service.state(at: path)
+        let header = try accept(answer.anchor)
+        let name = String(decoding: path, as: UTF8.self)
+        do {
+            let proof = try StateProof.decode(answer.proof)
+            guard proof.question == .path(path) else {
+                throw LightClientError.proof(path: name, reason: "the proof is for another path")
+            }
+            switch try proof.verify(root: header.stateRoot) {
+            case .value(let value): return value
+            case .absent: return nil
+            case .entries: throw LightClientError.proof(path: name, reason: "the proof lists a prefix")
+            }
+        } catch let error as LightClientError {
+            throw error
+        } catch {
+            throw LightClientError.proof(path: name, reason: "\(error)")
+        }
+    }
+
+    public func head() async throws -> (height: UInt64, timeMilliseconds: UInt64) {
+        if newest == nil { _ = try await value(at: Account.path(account)) }
+        return (newest?.height ?? 0, newest?.timeMilliseconds ?? 0)
+    }
+
+    /// Checks a certified header and remembers it if it is newer. Going back is refused: an old state must not be sold
+    /// as the present one.
+    private func accept(_ anchor: CertifiedHeader) throws -> Header {
+        if let checked, checked.bytes == anchor.header { return checked.header }
+        let header: Header
+        do {
+            header = try Header.decode(anchor.header)
+            let certificate = try Certificate.decode(anchor.certificate)
+            guard header.chain == chain else {
+                throw LightClientError.otherChain(expected: chain, found: header.chain)
+            }
+            try certificate.verify(header, validators: validators)
+        } catch let error as LightClientError {
+            throw error
+        } catch {
+            throw LightClientError.certificate(height: anchor.height, reason: "\(error)")
+        }
+        if let newest, header.height < newest.height {
+            throw LightClientError.stale(height: header.height, known: newest.height)
+        }
+        newest = header
+        checked = (anchor.header, header)
+        return header
+    }
+
+    // MARK: Events
+
+    public func jobs(concerning account: AccountID) async throws -> [Digest] {
+        try await readEvents(wait: .zero)
+        return known
+    }
+
+    public func waitForBlock(after height: UInt64) async throws {
+        try await readEvents(wait: pollInterval)
+    }
+
+    /// Events are hints and need no proof: who hides them from a site only makes it late.
+    private func readEvents(wait: Duration) async throws {
+        var wait = wait
+        while true {
+            let page = try await service.events(
+                EventQuery(
+                    after: cursor, filter: EventFilter(module: "federation", account: account), limit: 500, wait: wait))
+            for event in page.events {
+                guard let job = Self.job(of: event), !known.contains(job) else { continue }
+                known.append(job)
+            }
+            let moved = page.next > cursor
+            cursor = max(cursor, page.next)
+            if page.events.isEmpty || !moved { return }
+            wait = .zero
+        }
+    }
+
+    /// The payload of every event of a job begins with the job.
+    private static func job(of event: EventRecord) -> Digest? {
+        try? CBORDecoder.read(event.payload) { (decoder) throws(CBORError) -> Digest in
+            let count = try decoder.array()
+            let job = try decoder.digest()
+            for _ in 1..<max(count, 1) { try decoder.skip() }
+            return job
+        }
+    }
+
+    // MARK: Objects and transactions
+
+    public func object(_ id: CID) async throws -> [UInt8] {
+        let bytes = try await service.object(id)
+        let found = CID.of(raw: bytes)
+        guard found == id else { throw LightClientError.object(expected: id, found: found) }
+        return bytes
+    }
+
+    public func store(object: [UInt8], as id: CID) async throws {
+        _ = try await service.putObject(id, from: BytesSource(object))
+    }
+
+    public func submit(_ transaction: Transaction) async throws -> ResultCode {
+        switch try await service.submit(transaction.encoded) {
+        case .decided(let receipt): return ResultCode(rawValue: receipt.resultCode)
+        case .pending(let id):
+            guard let receipt = try await service.receipt(of: id, waitingAtMost: .seconds(30)) else {
+                throw ServiceError(.timeout, "no block holds transaction \(id) after 30 s")
+            }
+            return ResultCode(rawValue: receipt.resultCode)
+        }
+    }
+}
