@@ -122,7 +122,8 @@ let package = Package(
             name: "Node",
             dependencies: [
                 "Primitives", "Ledger", "Tokens", "Reputation", "Privacy", "Federation", "Market", "PluginHost",
-                "TaskRunner", "Training", .product(name: "TOMLKit", package: "TOMLKit"),
+                "Storage", "TaskRunner", "Training", .product(name: "TOMLKit", package: "TOMLKit"),
+                .product(name: "Logging", package: "swift-log"),
             ], path: "Sources/Node", swiftSettings: strict),
         .target(
             name: "NodeAPI",

@@ -1,0 +1,82 @@
+import Glibc
+import Node
+import NodeAPI
+
+/// Reads the configuration files of commands: the file, then the environment on top of it.
+enum ConfigurationFiles {
+    static func node(_ path: String) throws -> NodeConfiguration {
+        let path = absolute(path)
+        let resolved = try ResolvedConfiguration(
+            schema: NodeConfiguration.schema, text: try text(path), file: path, environment: environment)
+        return NodeConfiguration(resolved: resolved, baseFolder: folder(of: path))
+    }
+
+    static func site(_ path: String) throws -> SitePolicy {
+        let path = absolute(path)
+        return try SitePolicy(
+            text: try text(path), file: path, baseFolder: folder(of: path), environment: environment)
+    }
+
+    /// The first node that a site's policy names.
+    static func client(of policy: SitePolicy) throws -> NodeClient {
+        guard let first = policy.nodes.first else {
+            throw ServiceError(.malformed, "names no node", hint: "give the address of one", field: "site.nodes")
+        }
+        let token = try policy.tokenFile.map { (path) throws(ServiceError) in try BearerToken.load(from: path) }
+        return NodeClient(try NodeAddress(first), token: token)
+    }
+
+    /// The plugins that are installed beside this program.
+    static var sitePlugins: PluginCatalogue {
+        PluginCatalogue(
+            folder: "\(prefix)/lib/vinculum/plugins", trustedKeysFolder: "\(configurationFolder)/trusted-keys",
+            allowedUnsigned: [])
+    }
+
+    /// `/etc/vinculum` for a program installed below `/usr`, `PREFIX/etc/vinculum` otherwise.
+    private static var configurationFolder: String {
+        prefix == "/usr" ? "/etc/vinculum" : "\(prefix)/etc/vinculum"
+    }
+
+    /// `PREFIX/lib/vinculum/vinculum-trainer`, beside this program's folder.
+    static var shippedTrainer: String { "\(prefix)/lib/vinculum/vinculum-trainer" }
+
+    /// The parent of the folder that holds this program, or `VINCULUM_PREFIX`.
+    static var prefix: String {
+        if let given = environment["VINCULUM_PREFIX"] { return given }
+        var buffer = [CChar](repeating: 0, count: 4_096)
+        let length = readlink("/proc/self/exe", &buffer, buffer.count - 1)
+        guard length > 0 else { return "/usr" }
+        let path = String(decoding: buffer.prefix(length).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return folder(of: folder(of: path))
+    }
+
+    static let environment: [String: String] = {
+        var found: [String: String] = [:]
+        var cursor = environ
+        while let entry = cursor.pointee {
+            let text = String(cString: entry)
+            if let equals = text.firstIndex(of: "=") {
+                found[String(text[..<equals])] = String(text[text.index(after: equals)...])
+            }
+            cursor += 1
+        }
+        return found
+    }()
+
+    private static func text(_ path: String) throws -> String {
+        String(decoding: try DurableFile.read(path, limitBytes: 1 << 20), as: UTF8.self)
+    }
+
+    private static func absolute(_ path: String) -> String {
+        if path.hasPrefix("/") { return path }
+        guard let current = getcwd(nil, 0) else { return path }
+        defer { free(current) }
+        return "\(String(cString: current))/\(path)"
+    }
+
+    private static func folder(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/"), slash != path.startIndex else { return "/" }
+        return String(path[..<slash])
+    }
+}

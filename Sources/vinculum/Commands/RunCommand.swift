@@ -1,0 +1,36 @@
+import ArgumentParser
+import CIsolation
+import Node
+import NodeAPI
+
+struct Run: VinculumCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run a node.",
+        discussion: HelpText(
+            why: "Keeps the ledger, serves the local HTTP interface and, if its configuration names an aggregator's key, "
+                + "aggregates for jobs. Killed in any way, it goes on from its log.",
+            examples: [("vinculum run --config node/node.toml", "run the node that `vinculum init` made")],
+            limits: "Stops in order at SIGTERM or SIGINT.",
+            exits: [.ok, .failed, .usage, .configuration]
+        ).text)
+
+    @Option(help: "The node's configuration file.")
+    var config = "node.toml"
+
+    @Flag(help: .hidden)
+    var dieWithParent = false
+
+    @OptionGroup var output: OutputOptions
+
+    func execute() async throws -> ExitStatus {
+        if dieWithParent { _ = isolation_die_with_parent() }
+        let configuration = try ConfigurationFiles.node(config)
+        let logger = ConsoleLog.logger("node", level: configuration.logLevel, format: configuration.logFormat)
+        let plugins = PluginCatalogue(
+            folder: configuration.pluginFolder, trustedKeysFolder: configuration.trustedKeysFolder,
+            allowedUnsigned: configuration.allowedUnsigned)
+        let daemon = Daemon(configuration: configuration, plugins: plugins, logger: logger)
+        try await daemon.run { logger.info("ready") }
+        return .ok
+    }
+}

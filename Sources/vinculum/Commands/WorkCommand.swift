@@ -1,0 +1,61 @@
+import ArgumentParser
+import CIsolation
+import Node
+import NodeAPI
+
+struct Work: VinculumCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run a data owner's site.",
+        discussion: HelpText(
+            why: "Follows a chain through any node, believing nothing that is not proven; accepts or refuses jobs by the "
+                + "policy file; trains on local data in a sandbox; lets only protected updates leave; audits when drawn.",
+            examples: [("vinculum work --config site/site.toml", "serve jobs under this policy")],
+            limits: "One process a site. Stops in order at SIGTERM or SIGINT.",
+            exits: [.ok, .failed, .usage, .unreachable, .configuration]
+        ).text)
+
+    @Option(help: "The site's policy file.")
+    var config = "site.toml"
+
+    @Option(help: "The trainer's program; the policy lists its digest.")
+    var trainer: String?
+
+    @Flag(help: .hidden)
+    var dieWithParent = false
+
+    @Option(help: .hidden)
+    var misbehave: Misbehaviour?
+
+    @OptionGroup var output: OutputOptions
+
+    func execute() async throws -> ExitStatus {
+        if dieWithParent { _ = isolation_die_with_parent() }
+        let policy = try ConfigurationFiles.site(config)
+        let logger = ConsoleLog.logger(policy.name, level: "info", format: "text")
+        let client = try ConfigurationFiles.client(of: policy)
+        let trainer = trainer ?? ConfigurationFiles.shippedTrainer
+        let misbehave = misbehave
+        let folder = policy.dataFolder
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                let site = try await SiteRuntime(
+                    policy: policy, service: client, plugins: ConfigurationFiles.sitePlugins, trainer: trainer,
+                    logger: logger
+                ) { honest in misbehave?.work(instead: honest, folder: folder) ?? honest }
+                logger.info("ready as \(site.account)")
+                try await site.run()
+            }
+            group.addTask { await StopSignal.wait() }
+            do {
+                try await group.next()
+                group.cancelAll()
+            } catch {
+                group.cancelAll()
+                throw error
+            }
+        }
+        return .ok
+    }
+}
+
+extension Misbehaviour: ExpressibleByArgument {}
