@@ -108,11 +108,14 @@ let package = Package(
         .target(
             name: "Training", dependencies: ["CKernels", "CZlib", "Primitives"], path: "Sources/Training",
             swiftSettings: strictAndHot),
+        // What Swift cannot call itself: sealed memory files, confinement of children, death with the parent.
+        .target(name: "CIsolation", path: "Sources/CIsolation", cSettings: strictC),
         .target(name: "PluginKit", dependencies: ["CVinculum"], path: "Sources/PluginKit", swiftSettings: strictAndHot),
         .target(
             name: "PluginHost",
-            dependencies: ["CVinculum", "Primitives", .product(name: "TOMLKit", package: "TOMLKit")],
-            path: "Sources/PluginHost", swiftSettings: strictAndHot),
+            dependencies: [
+                "CVinculum", "CIsolation", "CSodium", "Primitives", .product(name: "TOMLKit", package: "TOMLKit"),
+            ], path: "Sources/PluginHost", swiftSettings: strictAndHot),
         .target(
             name: "TaskRunner", dependencies: ["PluginHost", "Primitives"], path: "Sources/TaskRunner",
             swiftSettings: strict),
@@ -132,7 +135,8 @@ let package = Package(
         .executableTarget(
             name: "vinculum",
             dependencies: [
-                "NodeAPI", "Node", "PluginHost", "Federation", "Tokens", "Ledger", "Primitives",
+                "NodeAPI", "Node", "PluginHost", "CIsolation", "Training", "Federation", "Privacy", "Tokens", "Ledger",
+                "Primitives", .product(name: "Logging", package: "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/vinculum", swiftSettings: strict),

@@ -1,5 +1,6 @@
 import ArgumentParser
 import CIsolation
+import Logging
 import Node
 import NodeAPI
 
@@ -7,7 +8,8 @@ struct Run: VinculumCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run a node.",
         discussion: HelpText(
-            why: "Keeps the ledger, serves the local HTTP interface and, if its configuration names an aggregator's key, "
+            why:
+                "Keeps the ledger, serves the local HTTP interface and, if its configuration names an aggregator's key, "
                 + "aggregates for jobs. Killed in any way, it goes on from its log.",
             examples: [("vinculum run --config node/node.toml", "run the node that `vinculum init` made")],
             limits: "Stops in order at SIGTERM or SIGINT.",

@@ -1,5 +1,6 @@
 import ArgumentParser
 import CIsolation
+import Logging
 import Node
 import NodeAPI
 
@@ -7,7 +8,8 @@ struct Work: VinculumCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run a data owner's site.",
         discussion: HelpText(
-            why: "Follows a chain through any node, believing nothing that is not proven; accepts or refuses jobs by the "
+            why:
+                "Follows a chain through any node, believing nothing that is not proven; accepts or refuses jobs by the "
                 + "policy file; trains on local data in a sandbox; lets only protected updates leave; audits when drawn.",
             examples: [("vinculum work --config site/site.toml", "serve jobs under this policy")],
             limits: "One process a site. Stops in order at SIGTERM or SIGINT.",

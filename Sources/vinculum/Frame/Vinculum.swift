@@ -18,7 +18,10 @@ struct Vinculum: AsyncParsableCommand {
         version: versionText,
         groupedSubcommands: [
             CommandGroup(
-                name: "Node", subcommands: [Init.self, Run.self, Work.self, Status.self, Wait.self, Config.self, Doctor.self, Version.self]),
+                name: "Node",
+                subcommands: [
+                    Init.self, Run.self, Work.self, Status.self, Wait.self, Config.self, Doctor.self, Version.self,
+                ]),
             CommandGroup(
                 name: "Ledger", subcommands: [Account.self, Transact.self, Job.self, Proof.self, LedgerCommand.self]),
         ])

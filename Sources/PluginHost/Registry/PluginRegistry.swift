@@ -1,0 +1,174 @@
+import Primitives
+
+/// A plugin as it lies on disk: its manifest was read, nothing of it was loaded.
+public struct InstalledPlugin: Sendable {
+    public let manifest: Manifest
+    public let manifestPath: String
+    public let isEnabled: Bool
+}
+
+/// Finds plugins, checks whose they are, and loads them: manifest, signature, version and digest before any code.
+///
+/// Safe from any thread: each call reads the disk anew.
+public struct PluginRegistry: Sendable {
+    public let folders: PluginFolders
+    private let services: HostServices
+    /// Digests of libraries for which the operator takes responsibility without a signature.
+    private let allowedUnsigned: Set<Digest>
+    private static let manifestLimitBytes = 1 << 20
+
+    public init(folders: PluginFolders, services: HostServices = HostServices(), allowedUnsigned: Set<Digest> = []) {
+        self.folders = folders
+        self.services = services
+        self.allowedUnsigned = allowedUnsigned
+    }
+
+    // MARK: What is there
+
+    /// Every manifest that can be read, by name, and an error for each that cannot.
+    public func list() -> (plugins: [InstalledPlugin], problems: [PluginError]) {
+        var plugins: [InstalledPlugin] = []
+        var problems: [PluginError] = []
+        for file in Files.list(folders.available) where file.hasSuffix(".toml") {
+            do throws(PluginError) {
+                plugins.append(try read("\(folders.available)/\(file)"))
+            } catch {
+                problems.append(error)
+            }
+        }
+        return (plugins, problems)
+    }
+
+    /// The plugin of this id or name.
+    public func find(_ id: String) throws(PluginError) -> InstalledPlugin {
+        let (plugins, problems) = list()
+        if let found = plugins.first(where: { $0.manifest.id == id || $0.manifest.name == id }) { return found }
+        // A manifest that cannot be read may be the one that was asked for.
+        if let problem = problems.first { throw problem }
+        throw PluginError(
+            .notFound, plugin: id, call: "find", "no manifest in \(folders.available) has this id or name")
+    }
+
+    private func read(_ path: String) throws(PluginError) -> InstalledPlugin {
+        let manifest = try Manifest(text: try Files.text(path, limit: Self.manifestLimitBytes), file: path)
+        return InstalledPlugin(
+            manifest: manifest, manifestPath: path, isEnabled: Files.exists("\(folders.enabled)/\(manifest.name).toml"))
+    }
+
+    // MARK: Checks
+
+    /// Checks ABI, signature, version and digest; answers the sealed library that these checks are about.
+    ///
+    /// - Parameter allowOlder: loads a version below one that was seen before, which is refused otherwise.
+    public func verify(_ plugin: InstalledPlugin, allowOlder: Bool = false) throws(PluginError) -> SealedLibrary {
+        let manifest = plugin.manifest
+        guard manifest.abiMajor == PluginABI.major, manifest.abiMinor <= PluginABI.minor else {
+            throw PluginError(
+                .abi, plugin: manifest.id, call: "manifest",
+                "wants ABI \(manifest.abiMajor).\(manifest.abiMinor), this host has \(PluginABI.major).\(PluginABI.minor)"
+            )
+        }
+        guard let promised = manifest.sha256 else {
+            throw PluginError(.digest, plugin: manifest.id, call: "manifest", "the manifest has no sha256")
+        }
+        try checkSignature(plugin, promised)
+        try SeenVersions(path: folders.versions).check(manifest, allowOlder: allowOlder)
+        let library = try SealedLibrary(path: "\(folders.libraries)/\(manifest.library)")
+        try library.check(promised, plugin: manifest.id)
+        return library
+    }
+
+    private func checkSignature(_ plugin: InstalledPlugin, _ digest: Digest) throws(PluginError) {
+        if allowedUnsigned.contains(digest) { return }
+        let path = plugin.manifestPath + ".minisig"
+        guard Files.exists(path) else {
+            throw PluginError(
+                .signature, plugin: plugin.manifest.id, call: "signature",
+                "\(path) is missing; an unsigned plugin is loaded only when its sha256 is named in the configuration")
+        }
+        let message = try Files.bytes(plugin.manifestPath, limit: Self.manifestLimitBytes)
+        try TrustedKeys(folder: folders.trustedKeys).verify(
+            message, signature: try Files.text(path, limit: 1 << 16), file: path)
+    }
+
+    /// Refuses a set of plugins in which one misses another, or cannot stand it.
+    public func checkRelations(_ plugins: [InstalledPlugin]) throws(PluginError) {
+        let ids = Set(plugins.map(\.manifest.id))
+        for plugin in plugins {
+            if let missing = plugin.manifest.requires.first(where: { !ids.contains($0) }) {
+                throw PluginError(.relation, plugin: plugin.manifest.id, call: "enable", "requires \(missing)")
+            }
+            if let rival = plugin.manifest.conflicts.first(where: { ids.contains($0) }) {
+                throw PluginError(.relation, plugin: plugin.manifest.id, call: "enable", "conflicts with \(rival)")
+            }
+        }
+    }
+
+    // MARK: Loading
+
+    public func consensus(_ id: String, settings: [String: String] = [:]) throws(PluginError) -> ConsensusInstance {
+        let (manifest, target) = try make(id, .consensus, settings)
+        return ConsensusInstance(manifest, target)
+    }
+
+    public func privacy(_ id: String, settings: [String: String] = [:]) throws(PluginError) -> PrivacyInstance {
+        let (manifest, target) = try make(id, .privacy, settings)
+        return PrivacyInstance(manifest, target)
+    }
+
+    public func verifier(_ id: String, settings: [String: String] = [:]) throws(PluginError) -> VerifierInstance {
+        let (manifest, target) = try make(id, .verifier, settings)
+        return VerifierInstance(manifest, target)
+    }
+
+    public func runtime(_ id: String, settings: [String: String] = [:]) throws(PluginError) -> RuntimeInstance {
+        let (manifest, target) = try make(id, .runtime, settings)
+        return RuntimeInstance(manifest, target)
+    }
+
+    public func bridge(_ id: String, settings: [String: String] = [:]) throws(PluginError) -> BridgeInstance {
+        let (manifest, target) = try make(id, .bridge, settings)
+        return BridgeInstance(manifest, target)
+    }
+
+    private func make(
+        _ id: String, _ kind: PluginKind, _ settings: [String: String]
+    ) throws(PluginError) -> (Manifest, any CallTarget) {
+        let plugin = try find(id)
+        let manifest = plugin.manifest
+        guard manifest.kind == kind else {
+            throw PluginError(
+                .relation, plugin: id, call: "load", "is a \(manifest.kind.rawValue), not a \(kind.rawValue)")
+        }
+        guard plugin.isEnabled else {
+            throw PluginError(.notFound, plugin: id, call: "load", "is installed and not enabled")
+        }
+        let library = try LoadedLibrary.load(try verify(plugin), plugin: manifest.id)
+        let target = try DirectTarget(
+            library, manifest, settings: try manifest.settingsText(settings), services: services)
+        return (manifest, target)
+    }
+
+    // MARK: The operator's choice
+
+    /// Checks a plugin and enables it; it is loaded from the next start on.
+    public func enable(_ id: String, allowOlder: Bool = false) throws(PluginError) {
+        let plugin = try find(id)
+        _ = try verify(plugin, allowOlder: allowOlder)
+        let others = list().plugins.filter { $0.isEnabled && $0.manifest.id != plugin.manifest.id }
+        try checkRelations(others + [plugin])
+        try SeenVersions(path: folders.versions).remember(plugin.manifest)
+        try EnabledLinks(folder: folders.enabled).add(plugin.manifest.name)
+    }
+
+    /// Takes the operator's choice back; a running node keeps what it has loaded.
+    public func disable(_ id: String) throws(PluginError) {
+        let plugin = try find(id)
+        let others = list().plugins.filter { $0.isEnabled && $0.manifest.id != plugin.manifest.id }
+        if let needs = others.first(where: { $0.manifest.requires.contains(plugin.manifest.id) }) {
+            throw PluginError(
+                .relation, plugin: plugin.manifest.id, call: "disable", "\(needs.manifest.id) requires it")
+        }
+        try EnabledLinks(folder: folders.enabled).remove(plugin.manifest.name)
+    }
+}
