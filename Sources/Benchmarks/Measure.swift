@@ -9,6 +9,13 @@ func now() -> Double {
     return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
 }
 
+/// Seconds of processor time that this process has used, on all threads: what a shared machine does not distort.
+func processorSeconds() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+}
+
 /// Bytes that this process has caused to be written, from /proc/self/io.
 func writtenBytes() -> Int {
     guard let file = fopen("/proc/self/io", "r") else { return 0 }

@@ -36,13 +36,12 @@ struct BenchNode {
     init(genesis: Genesis, key: SecretKey, path: String) throws {
         self.key = key
         self.genesis = genesis
-        let beacon = SignatureBeacon(key: key)
         var engine = SoloFixture()
         engine.chain = genesis.chain
         archive = try LedgerArchive.open(path: path, chain: genesis.chain)
         kernel = try Kernel(
             Kernel.Configuration(
-                genesis: genesis, rules: BenchNode.rules, beaconSigner: beacon, beaconVerifier: beacon),
+                genesis: genesis, rules: BenchNode.rules, beaconSigner: VRFBeaconSigner(key)),
             engine: engine)
         time = genesis.timeMilliseconds
         try archive.takeSnapshot(of: kernel.committedState().store, height: 0)

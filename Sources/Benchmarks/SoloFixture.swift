@@ -43,16 +43,3 @@ struct SoloFixture: ConsensusEngine {
 
     func snapshot() -> [UInt8] { [] }
 }
-
-/// A beacon of plain Ed25519 signatures: deterministic, and as costly to check as the real one's order of magnitude.
-struct SignatureBeacon: BeaconSigner, BeaconVerifier {
-    let key: SecretKey
-    var publicKey: PublicKey { key.publicKey }
-
-    func proveBeacon(_ input: [UInt8]) -> [UInt8] { key.sign(input).bytes }
-
-    func beaconOutput(of proof: [UInt8], by key: PublicKey, over input: [UInt8]) -> [UInt8]? {
-        guard let signature = Signature(bytes: proof), key.isValid(signature, for: input) else { return nil }
-        return proof
-    }
-}

@@ -50,16 +50,6 @@ struct SoloFixture: ConsensusEngine {
     func snapshot() -> [UInt8] { [] }
 }
 
-struct SignatureBeacon: BeaconSigner, BeaconVerifier {
-    let key: SecretKey
-    var publicKey: PublicKey { key.publicKey }
-    func proveBeacon(_ input: [UInt8]) -> [UInt8] { key.sign(input).bytes }
-    func beaconOutput(of proof: [UInt8], by key: PublicKey, over input: [UInt8]) -> [UInt8]? {
-        guard let signature = Signature(bytes: proof), key.isValid(signature, for: input) else { return nil }
-        return proof
-    }
-}
-
 /// A chain of one validator in memory, and on disk if it has an archive.
 struct TestChain {
     static let validator = LedgerHarness.key(0)
@@ -83,8 +73,7 @@ struct TestChain {
     }
 
     static func configuration(_ genesis: Genesis) -> Kernel.Configuration {
-        let beacon = SignatureBeacon(key: validator)
-        return Kernel.Configuration(genesis: genesis, rules: rules, beaconSigner: beacon, beaconVerifier: beacon)
+        Kernel.Configuration(genesis: genesis, rules: rules, beaconSigner: VRFBeaconSigner(validator))
     }
 
     init(genesis: Genesis, archive: LedgerArchive? = nil) throws {

@@ -33,3 +33,28 @@ public protocol BeaconVerifier: Sendable {
     /// The 64 bytes that the proof shows, or nil if it is not the key's over the input.
     func beaconOutput(of proof: [UInt8], by key: PublicKey, over input: [UInt8]) -> [UInt8]?
 }
+
+/// RFC 9381 (ECVRF-EDWARDS25519-SHA512-TAI): what every chain uses outside of tests.
+public struct VRFBeaconVerifier: BeaconVerifier {
+    public init() {}
+
+    public func beaconOutput(of proof: [UInt8], by key: PublicKey, over input: [UInt8]) -> [UInt8]? {
+        VRF.verify(proof, of: input, by: key)
+    }
+}
+
+/// Makes RFC 9381 proofs with a key in this process.
+public struct VRFBeaconSigner: BeaconSigner {
+    private let key: SecretKey
+
+    public init(_ key: SecretKey) { self.key = key }
+
+    public var publicKey: PublicKey { key.publicKey }
+
+    public func proveBeacon(_ input: [UInt8]) throws(ConsensusFault) -> [UInt8] {
+        guard let proof = VRF.prove(input, with: key) else {
+            throw ConsensusFault(code: 1, reason: "no point of the curve for the beacon's input")
+        }
+        return proof
+    }
+}

@@ -16,7 +16,8 @@ public struct Kernel {
         public var clockDriftMilliseconds: UInt64 = 5_000
 
         public init(
-            genesis: Genesis, rules: Rules, beaconSigner: (any BeaconSigner)?, beaconVerifier: any BeaconVerifier
+            genesis: Genesis, rules: Rules, beaconSigner: (any BeaconSigner)?,
+            beaconVerifier: any BeaconVerifier = VRFBeaconVerifier()
         ) {
             self.genesis = genesis
             self.rules = rules
