@@ -131,7 +131,7 @@ let package = Package(
         .target(
             name: "NodeAPI",
             dependencies: ["Node", "Primitives", "CCurl", .product(name: "Hummingbird", package: "hummingbird")],
-            path: "Sources/NodeAPI", swiftSettings: strict),
+            path: "Sources/NodeAPI", exclude: ["openapi.yaml"], swiftSettings: strict),
         .executableTarget(
             name: "vinculum",
             dependencies: [
@@ -169,8 +169,8 @@ let package = Package(
         tests("PluginHost", ["PluginHost", "PluginKit"]),
         tests("Plugins", ["PluginHost", "PluginKit", "PrivacyDP", "CVinculum", "CSodium"]),
         tests("Node", ["Node"]),
-        tests("NodeAPI", ["NodeAPI", "Node", "Primitives"]),
-        tests("CommandLine", ["NodeAPI", "Node", "Primitives"]),
+        tests("NodeAPI", ["NodeAPI", "Node", "Federation", "Privacy", "Primitives"]),
+        tests("CommandLine", ["vinculum", "NodeAPI", "Node", "Primitives"]),
         tests("Tidy", []),
         tests("Acceptance", ["NodeAPI", "Node"]),
     ]

@@ -6,7 +6,7 @@ import Synchronization
 import Testing
 
 /// Every question of `NodeService` through the client, the wire and the server gives what the service itself gives.
-@Suite struct ClientServerTests {
+@Suite(.serialized) struct ClientServerTests {
     static let account = AccountID(SecretKey.generate().publicKey)
 
     @Test(arguments: [true, false]) func everyAnswerCrossesTheWireUnchanged(unixSocket: Bool) async throws {

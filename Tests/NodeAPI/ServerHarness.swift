@@ -1,3 +1,4 @@
+import Dispatch
 import Glibc
 import Node
 import NodeAPI
@@ -45,7 +46,9 @@ func withServer<Value: Sendable>(
 }
 
 /// A bare TCP or Unix connection, for requests that no client library would send. Blocking; for short exchanges.
-final class RawConnection {
+///
+/// Waiting happens on a thread of Dispatch: the server under test needs those of the cooperative pool.
+final class RawConnection: Sendable {
     private let descriptor: Int32
 
     init?(_ address: NodeAddress) {
@@ -64,7 +67,7 @@ final class RawConnection {
             if code != 0 { return nil }
         case .unixSocket: return nil
         }
-        var limit = timeval(tv_sec: 5, tv_usec: 0)
+        var limit = timeval(tv_sec: 30, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     }
 
@@ -73,8 +76,14 @@ final class RawConnection {
     func send(_ text: String) { send(Array(text.utf8)) }
     func send(_ bytes: [UInt8]) { _ = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) }
 
-    /// What arrives until the other side closes, nothing comes for five seconds, or `end` has been seen.
-    func receive(until end: String? = nil) -> String {
+    /// What arrives until the other side closes, nothing comes for half a minute, or `end` has been seen.
+    func receive(until end: String? = nil) async -> String {
+        await withCheckedContinuation { continuation in
+            DispatchQueue.global().async { continuation.resume(returning: self.wait(until: end)) }
+        }
+    }
+
+    private func wait(until end: String?) -> String {
         var bytes: [UInt8] = []
         var piece = [UInt8](repeating: 0, count: 65_536)
         while true {

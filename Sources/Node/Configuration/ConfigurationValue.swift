@@ -92,8 +92,14 @@ public indirect enum ConfigurationValue: Sendable, Hashable {
                 file: file, problems: [.init(reason: "is over 1 MiB, too large for a configuration")])
         }
         // The parser hands text over as C strings: a zero byte would cut a value short without a word.
-        if text.utf8.contains(0) {
+        if text.utf8.contains(0) || text.contains("\\u0000") || text.contains("\\U00000000") {
             throw ConfigurationError(file: file, problems: [.init(reason: "holds a zero byte")])
+        }
+        if let place = TableHeaderGuard.firstProblem(text) {
+            throw ConfigurationError(
+                file: file,
+                problems: [.init(line: place.line, column: place.column, reason: "a table's name is missing after '['")]
+            )
         }
         do {
             let table = try TOMLTable(string: text)

@@ -5,6 +5,7 @@ import Logging
 import NIOCore
 import Node
 import Primitives
+import ServiceLifecycle
 
 /// The node's HTTP interface on one address. Start one for the Unix socket and one for TCP; they may share a service.
 public struct APIServer: Sendable {
@@ -65,10 +66,19 @@ public struct APIServer: Sendable {
                 address: bind, backlog: 256,
                 availableConnectionsDelegate: MaximumAvailableConnections(limits.connections)),
             onServerRunning: { channel in ready(channel) }, logger: logger)
+        // Cancelling the server's own task would drop connections that it has just taken, and NIO traps on those. So a
+        // cancelled caller asks for an orderly end: no new connections, then the open requests get a moment.
+        var groupConfiguration = ServiceGroupConfiguration(
+            services: [.init(service: application)], gracefulShutdownSignals: [], logger: logger)
+        groupConfiguration.maximumGracefulShutdownDuration = .seconds(2)
+        let group = ServiceGroup(configuration: groupConfiguration)
         do {
-            try await application.run()
-        } catch is CancellationError {
-            return
+            let running = Task { try await group.run() }
+            try await withTaskCancellationHandler {
+                try await running.value
+            } onCancel: {
+                Task { await group.triggerGracefulShutdown() }
+            }
         } catch {
             if Task.isCancelled { return }
             throw ServiceError(

@@ -108,7 +108,7 @@ struct ConfigShow: VinculumCommand {
         commandName: "show", abstract: "Show the node's configuration as it counts, and where each value is from.",
         discussion: HelpText(
             why: "Shows which of flag, environment, file and default won.",
-            examples: [("VINCULUM_LOG_LEVEL=debug vinculum config show", "see the environment win")],
+            examples: [("vinculum config show --set log.level=debug", "see a flag win")],
             exits: [.ok, .usage, .configuration]
         ).text)
 

@@ -1,0 +1,133 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Commands that need no node: folders, keys, configuration, proofs.
+@Suite struct FolderTests {
+    private func withFolder(_ body: (String) throws -> Void) throws {
+        let scratch = try TemporaryFolder()
+        let folder = scratch.path("node")
+        let result = try Program.run("init", "--data", folder, "--json")
+        #expect(result.status == 0, "\(result.errors)")
+        try body(folder)
+        withExtendedLifetime(scratch) {}
+    }
+
+    @Test func initMakesAWholeFolderAndNeverASecondTime() throws {
+        try withFolder { folder in
+            let before = try Data(contentsOf: URL(filePath: "\(folder)/keys/main.key"))
+            for key in ["node", "main", "api"] {
+                let file = "\(folder)/keys/\(key)\(key == "api" ? ".token" : ".key")"
+                let mode = try FileManager.default.attributesOfItem(atPath: file)[.posixPermissions] as? Int
+                #expect(mode == 0o600, "\(file)")
+            }
+            #expect(try Program.run("config", "validate", "\(folder)/node.toml").status == 0)
+            let again = try Program.run("init", "--data", folder)
+            #expect(again.status == 70)
+            #expect(again.errors.contains("exists already") && again.errors.contains("to do:"))
+            #expect(try Data(contentsOf: URL(filePath: "\(folder)/keys/main.key")) == before)
+        }
+    }
+
+    @Test func keysAreMadeListedAndNeverOverwritten() throws {
+        try withFolder { folder in
+            let made = try Program.document(try Program.run("account", "new", "alice", "--data", folder, "--json"))
+            #expect(made["schema"] as? String == "vinculum/account-new/1")
+            let account = try #require(made["account"] as? String)
+            #expect(try Program.run("account", "address", "alice", "--data", folder).output == account + "\n")
+            #expect(try Program.run("account", "list", "--data", folder).output.contains(account))
+            #expect(try Program.run("account", "new", "alice", "--data", folder).status == 70)
+            #expect(try Program.run("account", "address", "bob", "--data", folder).status == 68)
+            #expect(try Program.run("account", "new", "../x", "--data", folder).status == 2)
+        }
+    }
+
+    @Test func withoutANodeTheErrorSaysSo() throws {
+        try withFolder { folder in
+            let result = try Program.run("status", "--data", folder)
+            #expect(result.status == 66)
+            #expect(result.errors.contains("no node answers at unix:\(folder)/api.sock"))
+            #expect(result.errors.contains("vinculum run"))
+            let document = try Program.document(try Program.run("status", "--data", folder, "--json"))
+            #expect(document["schema"] as? String == "vinculum/error/1")
+            #expect(document["code"] as? String == "unreachable" && document["exit_code"] as? Int == 66)
+            #expect(try Program.run("wait", "--timeout", "0.2", "--data", folder).status == 67)
+        }
+    }
+
+    @Test func theDoctorNamesAMendForEachFinding() throws {
+        try withFolder { folder in
+            let document = try Program.document(try Program.run("doctor", "--data", folder, "--json"))
+            #expect(document["schema"] as? String == "vinculum/doctor/1")
+            let findings = try #require(document["findings"] as? [[String: Any]])
+            let checks = Set(findings.compactMap { $0["check"] as? String })
+            #expect(checks.isSuperset(of: ["clock", "disk", "fsync", "keys", "interface", "plugins", "sandbox"]))
+            for finding in findings where finding["healthy"] as? Bool == false {
+                #expect(!(finding["mend"] as? String ?? "").isEmpty)
+            }
+            chmod("\(folder)/keys/node.key", 0o644)
+            let wide = try Program.run("doctor", "--data", folder)
+            #expect(wide.status == 1 && wide.output.contains("chmod 600"))
+        }
+    }
+
+    @Test func configurationErrorsNameFileLineAndKey() throws {
+        let scratch = try TemporaryFolder()
+        let file = scratch.path("node.toml")
+        try Data("[api]\ntcp_prot = 1\n[node]\nrole = 3\n".utf8).write(to: URL(filePath: file))
+        let result = try Program.run("config", "validate", file)
+        #expect(result.status == 64)
+        #expect(result.errors.contains("\(file):2: api.tcp_prot is not a known key (did you mean api.tcp_port?)"))
+        #expect(result.errors.contains("\(file):4: node.role is 3; it has to be one of"))
+        let document = try Program.document(try Program.run("config", "validate", file, "--json"))
+        #expect((document["details"] as? [[String: Any]])?.count == 2)
+        try Data("[api\n".utf8).write(to: URL(filePath: file))
+        #expect(try Program.run("config", "validate", file).errors.contains("\(file):1:"))
+        #expect(try Program.run("config", "validate", scratch.path("none.toml")).status == 68)
+    }
+
+    @Test func theEnvironmentAndFlagsShowTheirOrigin() throws {
+        try withFolder { folder in
+            let result = try Program.run(
+                ["config", "show", "--data", folder, "--set", "api.tcp_port=7400"],
+                environment: ["VINCULUM_LOG_LEVEL": "debug"])
+            #expect(result.status == 0)
+            #expect(result.output.contains("environment VINCULUM_LOG_LEVEL"))
+            #expect(result.output.contains("flag --set api.tcp_port"))
+            let bad = try Program.run("config", "show", "--data", folder, "--set", "api.tcp_prot=1")
+            #expect(bad.status == 64 && bad.errors.contains("did you mean api.tcp_port?"))
+        }
+    }
+
+    @Test(arguments: ["node", "site", "job"]) func whatDefaultPrintsIsValid(kind: String) throws {
+        let scratch = try TemporaryFolder()
+        let file = scratch.path("\(kind).toml")
+        try Data(try Program.run("config", "default", kind).output.utf8).write(to: URL(filePath: file))
+        let document = try Program.document(try Program.run("config", "validate", file, "--json"))
+        #expect(document["kind"] as? String == kind)
+    }
+
+    @Test func whatIsNoProofIsNotProven() throws {
+        try withFolder { folder in
+            let file = "\(folder)/x.proof"
+            for bytes in [[], [0x80], [0xff, 0x00], Array("vinculum-proof/1".utf8)] as [[UInt8]] {
+                try Data(bytes).write(to: URL(filePath: file))
+                let result = try Program.run("proof", "verify", file, "--data", folder)
+                #expect(result.status == 69, "\(bytes)")
+            }
+            #expect(try Program.run("proof", "verify", "\(folder)/none", "--data", folder).status == 68)
+        }
+    }
+
+    @Test func aJobFileIsWrittenOnceAndValid() throws {
+        let scratch = try TemporaryFolder()
+        #expect(try Program.run("job", "new", scratch.path("job.toml")).status == 0)
+        #expect(try Program.run("config", "validate", scratch.path("job.toml")).status == 0)
+        #expect(try Program.run("job", "new", scratch.path("job.toml")).status == 70)
+    }
+
+    @Test func noColourLeavesAPipe() throws {
+        let result = try Program.run("config", "show", "--data", "/nonexistent")
+        #expect(result.status == 0 && !result.output.contains("\u{1b}"))
+    }
+}
