@@ -166,7 +166,13 @@ let package = Package(
         tests("Ledger", ["Ledger", "Storage", "Tokens"]),
         tests("Modules", ["Ledger", "Tokens", "Reputation", "Privacy", "Federation", "Market"]),
         tests("Training", ["Training", "CKernels", "Primitives"]),
-        tests("PluginHost", ["PluginHost", "PluginKit"]),
+        .executableTarget(
+            name: "plugin-child", dependencies: ["PluginHost"], path: "Tests/PluginChild", swiftSettings: strict),
+        .testTarget(
+            name: "PluginHostTests",
+            dependencies: [
+                "PluginHost", "PluginKit", "CVinculum", "CSodium", "Primitives", "plugin-child", "TestSupport",
+            ], path: "Tests/PluginHost", exclude: ["Broken"], swiftSettings: strict),
         tests("Plugins", ["PluginHost", "PluginKit", "PrivacyDP", "CVinculum", "CSodium"]),
         tests("Node", ["Node"]),
         tests("NodeAPI", ["NodeAPI", "Node", "Federation", "Privacy", "Primitives"]),

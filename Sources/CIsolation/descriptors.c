@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #define ALL_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
@@ -73,4 +74,10 @@ ssize_t isolation_receive(int socket, void *bytes, size_t size, int *descriptor)
             close(passed);
     }
     return received;
+}
+
+int isolation_set_timeout(int socket, uint32_t timeout_ms) {
+    struct timeval value = {timeout_ms / 1000, (suseconds_t)(timeout_ms % 1000) * 1000};
+    if (setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &value, sizeof value) < 0) return -errno;
+    return setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &value, sizeof value) < 0 ? -errno : 0;
 }

@@ -25,6 +25,9 @@ int isolation_is_sealed(int descriptor);
 ssize_t isolation_send(int socket, const void *bytes, size_t size, int descriptor);
 ssize_t isolation_receive(int socket, void *bytes, size_t size, int *descriptor);
 
+/* Longest wait of the two above, in milliseconds; 0 waits for ever. They answer -EAGAIN when it is over. */
+int isolation_set_timeout(int socket, uint32_t timeout_ms);
+
 /*
  * Starts `arguments[0]` with the socket as descriptor 3 and the library as descriptor 4 (both copied), /dev/null as 0 and 1,
  * standard error kept, every other descriptor closed, and an environment without the host's secrets. Answers the pid.

@@ -22,6 +22,18 @@ enum PluginCall: UInt32, Sendable {
         }
     }
 
+    /// How many outputs the call has.
+    var outputCount: Int {
+        switch self {
+        case .step, .snapshot, .capabilities, .privacyPlan, .spend, .release, .message, .verifierPlan, .judge, .prepare,
+            .usage, .prove, .submit:
+            1
+        case .observe, .confirm: 2
+        case .collect: 3
+        default: 0
+        }
+    }
+
     /// Most bytes that each output of the call may have.
     var outputLimit: Int {
         switch self {

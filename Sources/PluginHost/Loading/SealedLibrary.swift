@@ -50,6 +50,17 @@ public final class SealedLibrary: Sendable {
         self.path = path
     }
 
+    /// The library that a host has sealed, checked and handed to this child process.
+    init(inherited descriptor: Int32, plugin: String) throws(PluginError) {
+        guard isolation_is_sealed(descriptor) == 1 else {
+            throw PluginError(.digest, plugin: plugin, call: "load", "the library's memory file is not sealed")
+        }
+        lseek(descriptor, 0, SEEK_SET)
+        sha256 = Digest.sha256(try Files.bytes(descriptor, path: plugin, limit: Self.sizeLimit))
+        self.descriptor = descriptor
+        path = plugin
+    }
+
     /// Refuses another digest than the promised one.
     public func check(_ promised: Digest, plugin: String) throws(PluginError) {
         guard sha256 == promised else {

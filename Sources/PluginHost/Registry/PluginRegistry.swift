@@ -5,6 +5,8 @@ public struct InstalledPlugin: Sendable {
     public let manifest: Manifest
     public let manifestPath: String
     public let isEnabled: Bool
+    /// The very bytes that were read: signature and child are about these, whatever the file holds by then.
+    let text: String
 }
 
 /// Finds plugins, checks whose they are, and loads them: manifest, signature, version and digest before any code.
@@ -15,9 +17,15 @@ public struct PluginRegistry: Sendable {
     private let services: HostServices
     /// Digests of libraries for which the operator takes responsibility without a signature.
     private let allowedUnsigned: Set<Digest>
+    /// How children are started; nil keeps every plugin in this process.
+    private let child: PluginChildLauncher?
     private static let manifestLimitBytes = 1 << 20
 
-    public init(folders: PluginFolders, services: HostServices = HostServices(), allowedUnsigned: Set<Digest> = []) {
+    public init(
+        folders: PluginFolders, services: HostServices = HostServices(), allowedUnsigned: Set<Digest> = [],
+        child: PluginChildLauncher? = nil
+    ) {
+        self.child = child
         self.folders = folders
         self.services = services
         self.allowedUnsigned = allowedUnsigned
@@ -50,9 +58,11 @@ public struct PluginRegistry: Sendable {
     }
 
     private func read(_ path: String) throws(PluginError) -> InstalledPlugin {
-        let manifest = try Manifest(text: try Files.text(path, limit: Self.manifestLimitBytes), file: path)
+        let text = try Files.text(path, limit: Self.manifestLimitBytes)
+        let manifest = try Manifest(text: text, file: path)
         return InstalledPlugin(
-            manifest: manifest, manifestPath: path, isEnabled: Files.exists("\(folders.enabled)/\(manifest.name).toml"))
+            manifest: manifest, manifestPath: path, isEnabled: Files.exists("\(folders.enabled)/\(manifest.name).toml"),
+            text: text)
     }
 
     // MARK: Checks
@@ -86,9 +96,8 @@ public struct PluginRegistry: Sendable {
                 .signature, plugin: plugin.manifest.id, call: "signature",
                 "\(path) is missing; an unsigned plugin is loaded only when its sha256 is named in the configuration")
         }
-        let message = try Files.bytes(plugin.manifestPath, limit: Self.manifestLimitBytes)
         try TrustedKeys(folder: folders.trustedKeys).verify(
-            message, signature: try Files.text(path, limit: 1 << 16), file: path)
+            Array(plugin.text.utf8), signature: try Files.text(path, limit: 1 << 16), file: path)
     }
 
     /// Refuses a set of plugins in which one misses another, or cannot stand it.
@@ -143,10 +152,18 @@ public struct PluginRegistry: Sendable {
         guard plugin.isEnabled else {
             throw PluginError(.notFound, plugin: id, call: "load", "is installed and not enabled")
         }
-        let library = try LoadedLibrary.load(try verify(plugin), plugin: manifest.id)
-        let target = try DirectTarget(
-            library, manifest, settings: try manifest.settingsText(settings), services: services)
-        return (manifest, target)
+        let library = try verify(plugin)
+        let text = try manifest.settingsText(settings)
+        if let child, manifest.isolation == .process {
+            let target = try IsolatedTarget(
+                library, manifest, manifestText: plugin.text, settings: text, services: services, launcher: child)
+            return (manifest, target)
+        }
+        return (
+            manifest,
+            try DirectTarget(
+                try LoadedLibrary.load(library, plugin: manifest.id), manifest, settings: text, services: services)
+        )
     }
 
     // MARK: The operator's choice

@@ -1,0 +1,209 @@
+import CIsolation
+import Glibc
+import Primitives
+
+/// An instance in a child process. A crash, a hang or a broken protocol there is an error here, and the end of the child.
+final class IsolatedTarget: CallTarget {
+    let manifest: Manifest
+    private let services: HostServices
+    private let launcher: PluginChildLauncher
+    private var channel: Channel?
+    private var process: pid_t = 0
+    /// Why the instance is closed, for the calls that come afterwards.
+    private var reason = "the instance is closed"
+    private var nextBuffer: UInt64 = 1
+    // Buffers that the host has dropped; the child hears of them with the next call.
+    private let dropped = DroppedBuffers()
+    /// ISOLATION_HAS bits that the child achieved.
+    private(set) var confinement: Int32 = 0
+
+    init(
+        _ library: SealedLibrary, _ manifest: Manifest, manifestText: String, settings: String, services: HostServices,
+        launcher: PluginChildLauncher
+    ) throws(PluginError) {
+        self.manifest = manifest
+        self.services = services
+        self.launcher = launcher
+        do throws(Channel.Failure) {
+            (process, channel) = try launcher.start(library: library)
+        } catch {
+            throw PluginError(.system, plugin: manifest.id, call: "create", "the child could not be started: \(error)")
+        }
+        let answer = try exchange(
+            .create,
+            [Array(manifestText.utf8), Array(settings.utf8), Plain.bytes(launcher.memoryBytesMax)],
+            timeout: launcher.startTimeout)
+        confinement = Plain.value(answer.first ?? [], as: Int32.self) ?? 0
+    }
+
+    deinit { close() }
+
+    func close() {
+        guard let channel else { return }
+        // An orderly end: the child destroys the instance. It has a second for that.
+        try? channel.send(Frame(.call, code: PluginCall.destroy.rawValue))
+        _ = try? channel.receive(within: .seconds(1))
+        end(kill: true)
+    }
+
+    /// What stopped the child; it is reaped in any case.
+    @discardableResult
+    private func end(kill shallKill: Bool) -> Int32 {
+        channel = nil
+        guard process > 0 else { return 0 }
+        var status: Int32 = 0
+        if shallKill {
+            kill(process, SIGKILL)
+        } else {
+            // The socket has closed: the child is about to die. If it lingers, it is killed.
+            for _ in 0..<200 {
+                if waitpid(process, &status, WNOHANG) == process {
+                    process = 0
+                    return status
+                }
+                usleep(1000)
+            }
+            kill(process, SIGKILL)
+        }
+        while waitpid(process, &status, 0) < 0 && errno == EINTR {}
+        process = 0
+        return status
+    }
+
+    func invoke(
+        _ call: PluginCall, _ inputs: [[UInt8]], _ buffers: [PluginBuffer]
+    ) throws(PluginError) -> [[UInt8]] {
+        for id in dropped.take() { _ = try exchange(.unmap, [Plain.bytes(id)], timeout: launcher.callTimeout) }
+        var timeout = launcher.callTimeout
+        // Calls that wait on purpose: the time to wait is the last input.
+        if call == .usage || call == .observe, let wait = Plain.value(inputs.last ?? [], as: UInt64.self) {
+            timeout += .milliseconds(Int64(clamping: wait))
+        }
+        let ids = buffers.flatMap { Plain.bytes($0.id) }
+        let outputs = try exchange(call, [ids] + inputs, timeout: timeout)
+        // The child is not trusted with the limits either.
+        guard !outputs.contains(where: { $0.count > call.outputLimit }) else {
+            throw PluginError(
+                .overflow, plugin: manifest.id, call: call.name, "more than \(call.outputLimit) bytes of output")
+        }
+        guard outputs.count == call.outputCount else {
+            throw fail(.protocolBroken, call, "the child answers with \(outputs.count) parts")
+        }
+        return outputs
+    }
+
+    private func exchange(
+        _ call: PluginCall, _ parts: [[UInt8]], timeout: Duration, descriptor: Int32 = -1
+    ) throws(PluginError) -> [[UInt8]] {
+        guard let channel else { throw PluginError(.closed, plugin: manifest.id, call: call.name, reason) }
+        let answer: Frame
+        do throws(Channel.Failure) {
+            answer = try converse(
+                channel, Frame(.call, code: call.rawValue, parts), timeout: timeout, descriptor: descriptor)
+        } catch {
+            throw channelError(error, call, timeout)
+        }
+        if answer.code == 0 { return answer.parts }
+        throw remoteError(answer, call)
+    }
+
+    /// Sends a call and serves the child until its answer comes.
+    private func converse(
+        _ channel: Channel, _ call: Frame, timeout: Duration, descriptor: Int32
+    ) throws(Channel.Failure) -> Frame {
+        try channel.send(call, descriptor: descriptor)
+        while true {
+            let frame = try channel.receive(within: timeout)
+            switch frame.form {
+            case .answer: return frame
+            case .log, .metric: observe(frame)
+            case .service: try channel.send(serve(frame))
+            case .call: throw .broken
+            }
+        }
+    }
+
+    private func channelError(_ error: Channel.Failure, _ call: PluginCall, _ timeout: Duration) -> PluginError {
+        switch error {
+        case .timeout: return fail(.timeout, call, "no answer within \(timeout); the child was killed")
+        case .broken: return fail(.protocolBroken, call, "the child sent something that is no frame; it was killed")
+        case .system(let number):
+            return fail(.system, call, "the socket to the child failed: \(String(cString: strerror(number)))")
+        case .closed:
+            let status = end(kill: false)
+            let signal = status & 0x7f
+            reason =
+                signal != 0
+                ? "the plugin's process was ended by signal \(signal) (\(String(cString: strsignal(signal))))"
+                : "the plugin's process ended with exit code \(status >> 8 & 0xff)"
+            return PluginError(.crashed, plugin: manifest.id, call: call.name, reason)
+        }
+    }
+
+    /// Kills the child and says why.
+    private func fail(_ code: PluginError.Code, _ call: PluginCall, _ message: String) -> PluginError {
+        end(kill: true)
+        reason = "the instance is closed, since \(call.name) failed: \(message)"
+        return PluginError(code, plugin: manifest.id, call: call.name, message)
+    }
+
+    private func remoteError(_ frame: Frame, _ call: PluginCall) -> PluginError {
+        guard frame.parts.count == 4,
+            let code = PluginError.Code(rawValue: String(decoding: frame.parts[0], as: UTF8.self)),
+            let status = Plain.value(frame.parts[3], as: Int32.self)
+        else { return fail(.protocolBroken, call, "the child sent a malformed error") }
+        return PluginError(
+            code, plugin: manifest.id, call: String(decoding: frame.parts[1].prefix(64), as: UTF8.self),
+            String(decoding: frame.parts[2].prefix(1024), as: UTF8.self), status: status)
+    }
+
+    private func observe(_ frame: Frame) {
+        if frame.form == .log, let line = frame.parts.first {
+            services.log(
+                manifest.id, HostServices.LogLevel(rawValue: Int32(truncatingIfNeeded: frame.code)) ?? .info,
+                String(decoding: line.prefix(4096), as: UTF8.self))
+        } else if frame.parts.count == 2, let value = Plain.value(frame.parts[1], as: Int64.self) {
+            services.metric?(
+                manifest.id, String(decoding: frame.parts[0].prefix(64), as: UTF8.self), value, frame.code == 1)
+        }
+    }
+
+    private func serve(_ frame: Frame) -> Frame {
+        ServiceBroker(manifest: manifest, services: services).answer(frame)
+    }
+
+    func makeBuffer(count: Int) throws(PluginError) -> PluginBuffer {
+        let shared: (descriptor: Int32, values: UnsafeMutableBufferPointer<Int64>)
+        do throws(Channel.Failure) { shared = try SharedMemory.make(count: count) } catch {
+            throw PluginError(.system, plugin: manifest.id, call: "map", "no shared memory: \(error)")
+        }
+        defer { Glibc.close(shared.descriptor) }
+        let id = nextBuffer
+        nextBuffer += 1
+        do throws(PluginError) {
+            _ = try exchange(
+                .map, [Plain.bytes(id), Plain.bytes(UInt64(count))], timeout: launcher.callTimeout,
+                descriptor: shared.descriptor)
+        } catch {
+            SharedMemory.unmap(shared.values)
+            throw error
+        }
+        return PluginBuffer(values: shared.values, id: id) { [dropped] values in
+            SharedMemory.unmap(values)
+            dropped.add(id)
+        }
+    }
+}
+
+/// Ids of buffers that no longer exist here. Same owner as the target: no lock.
+private final class DroppedBuffers {
+    private var ids: [UInt64] = []
+
+    func add(_ id: UInt64) { ids.append(id) }
+
+    func take() -> [UInt64] {
+        if ids.isEmpty { return [] }
+        defer { ids.removeAll() }
+        return ids
+    }
+}

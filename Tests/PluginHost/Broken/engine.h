@@ -1,0 +1,100 @@
+/*
+ * A consensus engine in C that does nothing wrong. A file that includes this after defining one of the macros below has
+ * exactly the fault that its name says.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <vinculum/vinculum.h>
+
+#ifndef ENTRY_MAJOR
+#define ENTRY_MAJOR VIN_ABI_MAJOR
+#endif
+#ifndef TABLE_SIZE
+#define TABLE_SIZE sizeof(vin_consensus)
+#endif
+#ifndef STEP
+#define STEP(engine, event, effects) good_step(engine, event, effects)
+#endif
+
+static vin_bytes text(const char *words) {
+    vin_bytes bytes = {(const uint8_t *)words, strlen(words)};
+    return bytes;
+}
+
+typedef struct engine {
+    vin_consensus table;
+    const vin_host *host;
+    uint64_t steps;
+} engine;
+
+/* Sets a timer a second ahead of each event. */
+static inline vin_status good_step(engine *self, vin_bytes event, const vin_sink *effects) {
+    vin_event head;
+    if (event.size < sizeof head) {
+        self->host->report_error(self->host->host_data, VIN_ERROR_INVALID, text("the event is too short"));
+        return VIN_ERROR_INVALID;
+    }
+    memcpy(&head, event.data, sizeof head);
+    self->steps++;
+    vin_effect_set_timer timer = {{VIN_EFFECT_SET_TIMER, sizeof timer}, 1, head.time_ms + 1000};
+    return effects->append(effects->sink_data, (const uint8_t *)&timer, sizeof timer);
+}
+
+static vin_status configure(void *data, vin_settings settings) {
+    (void)data;
+    return settings.size ? VIN_ERROR_INVALID : VIN_OK;
+}
+static void destroy(void *data) { free(data); }
+static vin_status start(void *data, vin_bytes snapshot) {
+    engine *self = data;
+    if (snapshot.size && snapshot.size != sizeof self->steps) return VIN_ERROR_INVALID;
+    if (snapshot.size) memcpy(&self->steps, snapshot.data, sizeof self->steps);
+    return VIN_OK;
+}
+static vin_status step(void *data, vin_bytes event, const vin_sink *effects) {
+    return STEP(((engine *)data), event, effects);
+}
+static vin_status snapshot(void *data, const vin_sink *out) {
+    engine *self = data;
+    return out->append(out->sink_data, (const uint8_t *)&self->steps, sizeof self->steps);
+}
+static vin_status stop(void *data) {
+    (void)data;
+    return VIN_OK;
+}
+
+static vin_status create(const vin_host *host, vin_bytes id, const vin_instance **out) {
+    (void)id;
+    engine *self = calloc(1, sizeof *self);
+    if (!self) return VIN_ERROR_MEMORY;
+    self->host = host;
+    vin_consensus table = {TABLE_SIZE, 0, self, configure, destroy, start, step, snapshot, stop};
+    self->table = table;
+    *out = (const vin_instance *)&self->table;
+    return VIN_OK;
+}
+
+static uint32_t count(void) { return 1; }
+static const vin_descriptor *descriptor(uint32_t index) {
+    static vin_descriptor it = {sizeof it, VIN_DESCRIPTOR_DETERMINISTIC, {0, 0}, {0, 0}, {0, 0}, {0, 0}, 0, 0};
+    it.id = text("org.example.engine");
+    it.version = text("1.0.0");
+    it.vendor = text("tests");
+    it.licence = text("Apache-2.0");
+    return index ? NULL : &it;
+}
+static const vin_factory factory = {sizeof factory, 0, count, descriptor, create};
+static const vin_factory *get_factory(vin_bytes kind) {
+    return kind.size == strlen(VIN_KIND_CONSENSUS) && !memcmp(kind.data, VIN_KIND_CONSENSUS, kind.size) ? &factory : NULL;
+}
+static vin_status init(void) { return VIN_OK; }
+static void deinit(void) {}
+
+#ifndef NO_ENTRY
+VIN_EXPORT const vin_entry *vin_plugin_entry_v1(void) {
+    static const vin_entry entry = {sizeof entry, ENTRY_MAJOR, VIN_ABI_MINOR, 0, init, deinit, get_factory};
+    return &entry;
+}
+#else
+VIN_EXPORT uint64_t nothing_to_see(void) { return (uint64_t)&init ^ (uint64_t)&deinit ^ (uint64_t)&get_factory; }
+#endif

@@ -1,0 +1,3 @@
+/* Exports something, and not the entry. */
+#define NO_ENTRY
+#include "engine.h"
