@@ -83,7 +83,8 @@ public struct StateProof: Hashable, Sendable {
                 let bit = Int(step.bit)
                 let isRight = StatePath.bit(buffer, bit)
                 return StateHash.node(
-                    bit: bit, path: buffer, left: isRight ? step.sibling : digest, right: isRight ? digest : step.sibling)
+                    bit: bit, path: buffer, left: isRight ? step.sibling : digest,
+                    right: isRight ? digest : step.sibling)
             }
         }
         guard computed == root else { throw error(.wrongRoot, "the digests lead to another root") }
