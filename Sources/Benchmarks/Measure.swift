@@ -9,11 +9,38 @@ func now() -> Double {
     return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
 }
 
-/// Seconds of processor time that this process has used, on all threads: what a shared machine does not distort.
+/// Seconds of processor time that this process has used, on all its threads.
 func processorSeconds() -> Double {
     var time = timespec()
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
     return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+}
+
+/// One line to standard output, at once: a benchmark may run for minutes.
+func emit(_ line: String) {
+    print(line)
+    fflush(nil)
+}
+
+func emitError(_ line: String) { (line + "\n").withCString { _ = write(2, $0, strlen($0)) } }
+
+/// Seconds of processor time that this thread has used.
+func threadSeconds() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+}
+
+/// The least processor time of one call of `body`, in seconds, over `repeats` runs of `calls` each: what one core can do,
+/// however busy others keep the machine.
+func leastTime(repeats: Int = 7, calls: Int, _ body: () -> Void) -> Double {
+    var least = Double.infinity
+    for _ in 0..<repeats {
+        let start = threadSeconds()
+        for _ in 0..<calls { body() }
+        least = min(least, (threadSeconds() - start) / Double(calls))
+    }
+    return least
 }
 
 /// Bytes that this process has caused to be written, from /proc/self/io.

@@ -7,6 +7,8 @@ public struct LocalTraining: Hashable, Sendable {
     public var epochs: Int
     /// Draws the order of records, anew for each epoch.
     public var seed: UInt64
+    /// Takes the records as they are stored instead, in every epoch: for comparisons with other frameworks.
+    public var keepsOrder = false
 
     public init(learningRate: Float, batchSize: Int = 32, epochs: Int = 1, seed: UInt64) {
         self.learningRate = learningRate
@@ -31,7 +33,7 @@ public struct LocalTraining: Hashable, Sendable {
         var labels = [UInt8](repeating: 0, count: batchSize)
         _ = model.withParameters { parameters in
             for _ in 0..<epochs {
-                generator.shuffle(&order)
+                if !keepsOrder { generator.shuffle(&order) }
                 for start in stride(from: 0, to: order.count, by: batchSize) {
                     let rows = min(batchSize, order.count - start)
                     data.gather(order[start..<start + rows], inputs: &inputs, labels: &labels)
