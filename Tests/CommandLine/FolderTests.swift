@@ -107,6 +107,25 @@ import Testing
         #expect(document["kind"] as? String == kind)
     }
 
+    @Test func pluginsAreListedAndMissingOnesNamed() throws {
+        let scratch = try TemporaryFolder()
+        let empty = ["VINCULUM_PREFIX": scratch.path("usr")] as [String: String?]
+        let list = try Program.document(try Program.run(["plugin", "list", "--json"], environment: empty))
+        #expect(list["schema"] as? String == "vinculum/plugins/1")
+        #expect((list["plugins"] as? [Any])?.isEmpty == true)
+        #expect(try Program.run(["plugin", "info", "privacy-dp"], environment: empty).status == 68)
+        let doctor = try Program.run(["plugin", "doctor"], environment: empty)
+        #expect(doctor.status == 1 && doctor.output.contains("to do:"))
+        let missing = try Program.run(["plugin", "install", scratch.path("none.toml")], environment: empty)
+        #expect(missing.status == 68)
+    }
+
+    @Test func aFolderWithoutANodeIsNotStarted() throws {
+        let scratch = try TemporaryFolder()
+        let result = try Program.run("run", "--data", scratch.path("none"))
+        #expect(result.status == 68 && result.errors.contains("vinculum init --data"))
+    }
+
     @Test func whatIsNoProofIsNotProven() throws {
         try withFolder { folder in
             let file = "\(folder)/x.proof"

@@ -27,9 +27,14 @@ public struct NodeConfiguration: Sendable {
     public var objectFolder: String { path("objects.folder") }
     public var objectLimitBytes: Int { resolved.integer("objects.object_limit_bytes") }
     public var objectStoreLimitBytes: Int { resolved.integer("objects.store_limit_bytes") }
-    public var pluginFolder: String { path("plugins.folder") }
+    public var pluginFolder: String {
+        resolved.text("plugins.folder").isEmpty ? InstallPrefix.pluginFolder : path("plugins.folder")
+    }
     public var enabledPlugins: [String] { resolved.list("plugins.enabled") }
-    public var trustedKeysFolder: String { path("plugins.trusted_keys_folder") }
+    public var trustedKeysFolder: String {
+        resolved.text("plugins.trusted_keys_folder").isEmpty
+            ? "\(InstallPrefix.configurationFolder)/trusted-keys" : path("plugins.trusted_keys_folder")
+    }
     public var allowedUnsigned: [String] { resolved.list("plugins.allow_unsigned_sha256") }
     public var pluginIsolation: String { resolved.text("plugins.isolation") }
     public var logLevel: String { resolved.text("log.level") }
@@ -95,7 +100,7 @@ public struct NodeConfiguration: Sendable {
             "How many blocks are kept in full; 0 keeps all. Requests for older ones are answered with 'pruned'."),
         .init(
             "ledger.durability", .text(choices: ["full", "normal"]), default: .text("full"),
-            "full: nothing acknowledged is lost in a power failure. normal: the last blocks may be; never for validators."
+            "full: nothing acknowledged is lost in a power failure. normal: the last blocks may be, so not for validators."
         ),
         .init(
             "mempool.per_account", .integer(1...4096), default: .integer(64), unit: "transactions",
@@ -116,14 +121,14 @@ public struct NodeConfiguration: Sendable {
             unit: "bytes",
             "All objects together; a full store refuses new ones."),
         .init(
-            "plugins.folder", .text(choices: nil), default: .text("/usr/lib/vinculum/plugins"),
-            "Where plugins and their manifests are installed."),
+            "plugins.folder", .text(choices: nil), default: .text(""),
+            "Where plugin libraries are installed; empty: lib/vinculum/plugins beside the program's folder."),
         .init(
             "plugins.enabled", .textList, default: .list([]),
             example: .list([]), "Ids of plugins to load besides the consensus plugin."),
         .init(
-            "plugins.trusted_keys_folder", .text(choices: nil), default: .text("/etc/vinculum/trusted-keys"),
-            "Public minisign keys whose signatures on manifests are believed."),
+            "plugins.trusted_keys_folder", .text(choices: nil), default: .text(""),
+            "Public minisign keys whose signatures on manifests are believed; empty: those of the installation."),
         .init(
             "plugins.allow_unsigned_sha256", .textList, default: .list([]),
             "Digests (hex) of unsigned plugin libraries that the operator takes responsibility for."),

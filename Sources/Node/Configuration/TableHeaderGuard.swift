@@ -1,8 +1,8 @@
-/// Refuses table headers without a name before the parser sees them: toml++ 3.4 takes for granted that a key follows `[`
-/// and stops the whole process (an assertion; without assertions, undefined behaviour) where anything else does.
+/// Refuses table headers without a name before the parser sees them: toml++ 3.4 takes for granted that a key follows
+/// `[` and stops the whole process (an assertion; without assertions, undefined behaviour) where anything else does.
 ///
-/// The scan knows strings, comments and nesting. It can lose its place only after text that is wrong TOML, and there the
-/// parser stops by itself, since it reads in order and gives up at the first error.
+/// The scan knows strings, comments and nesting. It can lose its place only after text that is wrong TOML, and there
+/// the parser stops by itself, since it reads in order and gives up at the first error.
 struct TableHeaderGuard {
     private let bytes: [UInt8]
     private var index = 0

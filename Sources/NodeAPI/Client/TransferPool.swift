@@ -5,8 +5,8 @@ import Synchronization
 
 /// A few threads that do blocking work, each with a libcurl handle of its own that keeps its connection open.
 ///
-/// Why threads: libcurl blocks, and a blocked thread of Swift's cooperative pool can hang the whole program. A thread is
-/// started when all are busy, up to the limit; further work waits in order. Threads live as long as the program.
+/// Why threads: libcurl blocks, and a blocked thread of Swift's cooperative pool can hang the whole program. A thread
+/// is started when all are busy, up to the limit; further work waits in order. Threads live as long as the program.
 final class TransferPool: Sendable {
     /// What a thread gives to its work. Used by that thread only.
     struct Worker {

@@ -88,8 +88,8 @@ public struct APIServer: Sendable {
     }
 }
 
-/// A Unix socket that nobody else can reach at any moment: it is bound in a folder of mode 0700, gets its own mode, and is
-/// renamed into place.
+/// A Unix socket that nobody else can reach at any moment: it is bound in a folder of mode 0700, gets its own mode,
+/// and is renamed into place.
 private struct SocketStaging: Sendable {
     let path: String
     let folder: String

@@ -52,8 +52,8 @@ extension APIResponder {
         return present(page.wire, request)
     }
 
-    /// Server-sent events (WHATWG HTML, section 9.2). The stream reads the log by cursor at the pace of its reader: a slow
-    /// reader keeps one page in memory and holds up nobody.
+    /// Server-sent events (WHATWG HTML, section 9.2). The stream reads the log by cursor at the pace of its reader: a
+    /// slow reader keeps one page in memory and holds up nobody.
     private func stream(_ query: EventQuery) -> Response {
         var headers = HTTPFields()
         headers[.contentType] = "text/event-stream"

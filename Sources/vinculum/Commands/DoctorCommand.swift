@@ -20,7 +20,14 @@ struct Doctor: VinculumCommand {
 
     func execute() async throws -> ExitStatus {
         let health = NodeHealth(findings: await DoctorChecks(folder: folder).run())
-        output.emit("doctor", health.wire) { style in
+        return HealthReport.emit("doctor", health, output)
+    }
+}
+
+/// How findings are shown: one line each, and what to do.
+enum HealthReport {
+    static func emit(_ name: String, _ health: NodeHealth, _ output: OutputOptions) -> ExitStatus {
+        output.emit(name, health.wire) { style in
             health.findings.map { finding in
                 let mark = finding.healthy ? style.good("ok  ") : style.bad("fail")
                 let mend = finding.mend.map { "\n      to do: \($0)" } ?? ""

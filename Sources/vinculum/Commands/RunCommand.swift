@@ -11,22 +11,23 @@ struct Run: VinculumCommand {
             why:
                 "Keeps the ledger, serves the local HTTP interface and, if its configuration names an aggregator's key, "
                 + "aggregates for jobs. Killed in any way, it goes on from its log.",
-            examples: [("vinculum run --config node/node.toml", "run the node that `vinculum init` made")],
+            examples: [("vinculum run --data ./node", "run the node that `vinculum init` made")],
             limits: "Stops in order at SIGTERM or SIGINT.",
             exits: [.ok, .failed, .usage, .configuration]
         ).text)
 
-    @Option(help: "The node's configuration file.")
-    var config = "node.toml"
+    @Option(help: ArgumentHelp("The node's configuration file, in place of the folder's node.toml.", valueName: "file"))
+    var config: String?
 
     @Flag(help: .hidden)
     var dieWithParent = false
 
+    @OptionGroup var folder: FolderOptions
     @OptionGroup var output: OutputOptions
 
     func execute() async throws -> ExitStatus {
         if dieWithParent { _ = isolation_die_with_parent() }
-        let configuration = try ConfigurationFiles.node(config)
+        let configuration = try config.map { file in try ConfigurationFiles.node(file) } ?? folder.startable()
         let logger = ConsoleLog.logger("node", level: configuration.logLevel, format: configuration.logFormat)
         let plugins = PluginCatalogue(
             folder: configuration.pluginFolder, trustedKeysFolder: configuration.trustedKeysFolder,

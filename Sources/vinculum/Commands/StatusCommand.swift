@@ -30,10 +30,8 @@ struct Status: VinculumCommand {
                 facts.add("  \(finding.check)", finding.detail + (finding.mend.map { "; to do: \($0)" } ?? ""))
             }
             facts.add("chain", status.chain)
-            facts.add(
-                "height",
-                "\(HumanUnits.grouped(status.height)) (last block \(HumanUnits.time(milliseconds: status.headTimeMilliseconds)))"
-            )
+            let time = HumanUnits.time(milliseconds: status.headTimeMilliseconds)
+            facts.add("height", "\(HumanUnits.grouped(status.height)) (last block \(time))")
             facts.add("transactions", HumanUnits.grouped(status.transactions))
             facts.add("waiting", HumanUnits.grouped(UInt64(clamping: status.pendingTransactions)))
             facts.add("role", "\(status.role), \(status.validators) validator(s), engine \(status.engine)")

@@ -121,9 +121,10 @@ struct TransactShow: VinculumCommand {
         document["receipt"] = proven.receipt.wire
         document["slot"] = .unsigned(proven.slot)
         output.emit("transaction", document) { style in
-            TransactionReport.text(transaction, style) + "\n"
-                + "result: \(proven.receipt.succeeded ? "done" : TransactionResult.name(proven.receipt.resultCode)), slot "
-                + "\(proven.slot), height \(proven.receipt.height), fee \(proven.receipt.fee)"
+            let receipt = proven.receipt
+            let result = receipt.succeeded ? "done" : TransactionResult.name(receipt.resultCode)
+            return TransactionReport.text(transaction, style)
+                + "\nresult: \(result), slot \(proven.slot), height \(receipt.height), fee \(receipt.fee)"
         }
         return .ok
     }

@@ -47,7 +47,22 @@ struct FolderOptions: ParsableArguments {
         let resolved = try ResolvedConfiguration(
             schema: NodeConfiguration.schema, text: text, file: file, environment: ProcessEnvironment.variables,
             flags: try flags)
-        return NodeConfiguration(resolved: resolved, baseFolder: folder)
+        return NodeConfiguration(resolved: resolved, baseFolder: absoluteFolder)
+    }
+
+    /// The configuration of a folder that `init` has made.
+    func startable() throws -> NodeConfiguration {
+        guard DurableFile.exists(file) else {
+            throw CommandFailure(
+                .notFound, "there is no \(file)", hint: "make a node with `vinculum init --data \(folder)`")
+        }
+        return try configuration()
+    }
+
+    private var absoluteFolder: String {
+        guard !folder.hasPrefix("/"), let current = getcwd(nil, 0) else { return folder }
+        defer { free(current) }
+        return absolutePath(folder, from: String(cString: current))
     }
 }
 

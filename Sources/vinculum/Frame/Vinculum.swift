@@ -24,6 +24,7 @@ struct Vinculum: AsyncParsableCommand {
                 ]),
             CommandGroup(
                 name: "Ledger", subcommands: [Account.self, Transact.self, Job.self, Proof.self, LedgerCommand.self]),
+            CommandGroup(name: "Plugins", subcommands: [Plugin.self]),
         ])
 
     static let versionText = "0.1.0"

@@ -2,6 +2,7 @@ import ArgumentParser
 import Ledger
 import Node
 import NodeAPI
+import PluginHost
 import Primitives
 
 /// A command that reports its errors in one form and gives an exit status.
@@ -80,6 +81,15 @@ struct CommandFailure: Error {
         case let error as KeyFileError:
             let status: ExitStatus = error.code == .notFound ? .notFound : error.code == .exists ? .exists : .failed
             self.init(status, error.description)
+        case let error as PluginError:
+            let status: ExitStatus =
+                switch error.code {
+                case .notFound: .notFound
+                case .abi, .digest, .signature, .downgrade: .notProven
+                default: .failed
+                }
+            self.init(status, error.description)
+            code = error.code.rawValue
         case let error as TrustError: self.init(.notProven, error.description)
         default: self.init(.failed, "\(error)")
         }
