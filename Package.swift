@@ -143,8 +143,10 @@ let package = Package(
         .executableTarget(
             name: "vinculum-training-bench", dependencies: ["Training"], path: "Sources/TrainingBench",
             swiftSettings: strictAndHot),
+        // Linked with the Swift runtime inside, so that a sandbox needs to show it no toolchain.
         .executableTarget(
-            name: "vinculum-trainer", dependencies: ["Training", "Primitives"], path: "Sources/Trainer", swiftSettings: strictAndHot),
+            name: "vinculum-trainer", dependencies: ["Training", "Primitives"], path: "Sources/Trainer",
+            swiftSettings: strictAndHot, linkerSettings: [.unsafeFlags(["-static-stdlib"])]),
 
         // Ratios of our speed to the limits of the machine and to peers.
         .executableTarget(

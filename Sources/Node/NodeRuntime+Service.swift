@@ -142,10 +142,12 @@ extension NodeRuntime: NodeService {
 
     public func state(at path: [UInt8]) async throws(ServiceError) -> ProvenValue {
         try await query { host in
-            guard let proven = host.prove(path) else { throw LedgerArchiveError.notFound("a first block") }
+            let value = host.state().store.get(path)
+            guard let proven = host.prove(path) else {
+                return ProvenValue(path: path, value: value, proof: [], anchor: .genesis)
+            }
             return ProvenValue(
-                path: path, value: host.state().store.get(path), proof: proven.proof.encoded(),
-                anchor: Self.anchor(proven.certified))
+                path: path, value: value, proof: proven.proof.encoded(), anchor: Self.anchor(proven.certified))
         }
     }
 
@@ -153,12 +155,13 @@ extension NodeRuntime: NodeService {
         prefix: [UInt8], after start: [UInt8]?, limit: Int
     ) async throws(ServiceError) -> ProvenListing {
         try await query { host in
-            guard let proven = host.prove(prefix: prefix) else { throw LedgerArchiveError.notFound("a first block") }
+            let proven = host.prove(prefix: prefix)
             let from = start.map { $0 + [0] } ?? []
             let entries = host.state().store.scan(prefix: prefix, from: from, limit: limit + 1)
             return ProvenListing(
                 prefix: prefix, entries: entries.prefix(limit).map { .init(path: $0.path, value: $0.value) },
-                hasMore: entries.count > limit, proof: proven.proof.encoded(), anchor: Self.anchor(proven.certified))
+                hasMore: entries.count > limit, proof: proven?.proof.encoded() ?? [],
+                anchor: proven.map { Self.anchor($0.certified) } ?? .genesis)
         }
     }
 

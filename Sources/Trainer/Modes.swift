@@ -1,14 +1,16 @@
 import Primitives
 import Training
 
-/// One run of the trainer: reads `in/`, writes `out/`, tells each step in a line of JSON.
+/// One run of the trainer: reads one folder, writes another, tells each step in a line of JSON.
 struct TaskRun {
-    private let folder: String
+    private let inputs: String
+    private let outputs: String
     private let task: TaskFile
 
-    init(folder: String) throws(TrainingError) {
-        self.folder = folder
-        task = try TaskFile(path: "\(folder)/in/task.conf")
+    init(inputs: String, outputs: String) throws(TrainingError) {
+        self.inputs = inputs
+        self.outputs = outputs
+        task = try TaskFile(path: "\(inputs)/task.conf")
     }
 
     func run() throws(TrainingError) {
@@ -122,7 +124,7 @@ struct TaskRun {
         guard !name.isEmpty, !name.contains("/"), name != ".." else {
             throw TrainingError(.badParameter, "\(name) is not the name of a file in in/", at: "task.conf")
         }
-        return "\(folder)/in/\(name)"
+        return "\(inputs)/\(name)"
     }
 
     private func model() throws(TrainingError) -> DenseModel {
@@ -145,7 +147,7 @@ struct TaskRun {
 
     private func write(_ file: Safetensors, _ name: String) throws(TrainingError) {
         let bytes = file.encoded()
-        try WholeFile.write("\(folder)/out/\(name)", bytes)
+        try WholeFile.write("\(outputs)/\(name)", bytes)
         Event.emit("wrote", ["file": .text(name), "bytes": .integer(bytes.count)])
     }
 }

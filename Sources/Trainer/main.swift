@@ -7,7 +7,8 @@ import Musl
 #endif
 
 // vinculum-trainer TASK_DIR: reads TASK_DIR/in/task.conf and the files it names in TASK_DIR/in, writes TASK_DIR/out.
-// Without an argument the folder is /task, where the sandbox mounts it. Needs no network and no other file.
+// Without an argument it reads /task/in and writes /output, where a sandbox shows them (`vinculum/draft/runtime.h`). Needs no
+// network and no other file.
 
 /// Exit codes: 0 done; 64 wrong usage; 65 bad data, model or update; 66 a file is missing or unreadable; 70 the numbers
 /// diverged; 78 a bad task file.
@@ -27,7 +28,8 @@ if arguments.count > 2 || arguments.dropFirst().contains(where: { $0.hasPrefix("
     exit(64)
 }
 do throws(TrainingError) {
-    try TaskRun(folder: arguments.count == 2 ? arguments[1] : "/task").run()
+    let folder = arguments.count == 2 ? arguments[1] : nil
+    try TaskRun(inputs: "\(folder ?? "/task")/in", outputs: folder.map { "\($0)/out" } ?? "/output").run()
 } catch {
     Event.emit(
         "failed", ["code": .text(error.code.rawValue), "reason": .text(error.reason), "place": .text(error.place)])

@@ -25,7 +25,7 @@ public struct LedgerState {
 
     /// Executes a genesis into an empty store.
     @discardableResult
-    static func makeGenesis(
+    public static func makeGenesis(
         _ genesis: Genesis, rules: Rules, store: any StateStore
     ) throws(Refusal) -> LedgerState {
         guard let first = genesis.validators.validators.first else {

@@ -92,13 +92,13 @@ public enum DurableFile {
         guard fsync(descriptor) == 0 else { throw FileError(operation: "fsync", path: folder, code: errno) }
     }
 
-    /// Creates a folder and its parents; an existing one is left as it is.
+    /// Creates a folder, and its parents with the usual mode; an existing one is left as it is.
     public static func makeFolder(_ path: String, mode: mode_t = 0o755) throws(FileError) {
         if mkdir(path, mode) == 0 || errno == EEXIST { return }
         guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex else {
             throw FileError(operation: "mkdir", path: path, code: errno)
         }
-        try makeFolder(String(path[..<slash]), mode: mode)
+        try makeFolder(String(path[..<slash]))
         guard mkdir(path, mode) == 0 || errno == EEXIST else {
             throw FileError(operation: "mkdir", path: path, code: errno)
         }

@@ -145,6 +145,9 @@ public enum TransactionReference: Sendable, Hashable {
 
 /// A header and its certificate, both encoded.
 public struct CertifiedHeader: Sendable, Hashable {
+    /// Before the first block: nothing is certified yet, and whoever trusts nobody executes the genesis itself.
+    public static let genesis = CertifiedHeader(height: 0, header: [], certificate: [])
+
     public var height: UInt64
     public var header: [UInt8]
     public var certificate: [UInt8]

@@ -27,6 +27,8 @@ public actor LightClient: SiteGateway {
     private let service: any NodeService
     private let account: AccountID
     private let validators: ValidatorSet
+    private let genesis: Genesis
+    private var genesisState: MemoryStateStore?
     private var newest: Header?
     private var checked: (bytes: [UInt8], header: Header)?
     private var cursor = EventCursor.start
@@ -41,6 +43,7 @@ public actor LightClient: SiteGateway {
     ) {
         self.service = service
         self.account = account
+        self.genesis = genesis
         chain = genesis.chain
         validators = genesis.validators
         self.pollInterval = pollInterval
@@ -50,6 +53,7 @@ public actor LightClient: SiteGateway {
 
     public func value(at path: [UInt8]) async throws -> [UInt8]? {
         let answer = try await service.state(at: path)
+        guard answer.anchor.height > 0 else { return try genesisValue(at: path) }
         let header = try accept(answer.anchor)
         let name = String(decoding: path, as: UTF8.self)
         do {
@@ -69,9 +73,21 @@ public actor LightClient: SiteGateway {
         }
     }
 
+    /// Before the first block nothing is certified: the client executes the genesis itself. A node that has shown a block
+    /// cannot go back to it.
+    private func genesisValue(at path: [UInt8]) throws -> [UInt8]? {
+        if let newest { throw LightClientError.stale(height: 0, known: newest.height) }
+        if genesisState == nil {
+            let store = MemoryStateStore()
+            try LedgerState.makeGenesis(genesis, rules: Rules(NodeRuntime.modules), store: store)
+            genesisState = store
+        }
+        return genesisState?.get(path)
+    }
+
     public func head() async throws -> (height: UInt64, timeMilliseconds: UInt64) {
         if newest == nil { _ = try await value(at: Account.path(account)) }
-        return (newest?.height ?? 0, newest?.timeMilliseconds ?? 0)
+        return (newest?.height ?? 0, newest?.timeMilliseconds ?? genesis.timeMilliseconds)
     }
 
     /// Checks a certified header and remembers it if it is newer. Going back is refused: an old state must not be sold
@@ -95,6 +111,7 @@ public actor LightClient: SiteGateway {
             throw LightClientError.stale(height: header.height, known: newest.height)
         }
         newest = header
+        genesisState = nil
         checked = (anchor.header, header)
         return header
     }

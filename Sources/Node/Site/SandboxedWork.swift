@@ -1,5 +1,4 @@
 import Federation
-import Glibc
 import PluginHost
 import Primitives
 import Privacy
@@ -9,22 +8,31 @@ import Training
 /// An honest site's work: the trainer runs in a sandbox over the local data, the privacy plugin adds noise to the clipped
 /// sum, and what comes out is the update.
 ///
-/// The exact sum exists in a scratch folder that only this user can read, and is removed before the update is handed on.
+/// The exact sum exists in a task's folder that only the task's user can read, and is removed before the update is handed on.
 public struct SandboxedWork: RoundWork {
     public struct Settings: Sendable {
         /// The trainer's program.
         public var trainer: String
         /// The site's records, as safetensors.
         public var data: String
-        /// Where tasks have their folders; of mode 700.
+        /// Where tasks have their folders.
         public var scratch: String
         public var limits: TaskDescription.Limits
+        /// What the trainer finds in its environment.
+        public var environment: [String]
+        /// The user that tasks run as when this process is root.
+        public var taskUser: UInt32
 
-        public init(trainer: String, data: String, scratch: String, limits: TaskDescription.Limits) {
+        public init(
+            trainer: String, data: String, scratch: String, limits: TaskDescription.Limits, environment: [String] = [],
+            taskUser: UInt32 = 65_534
+        ) {
             self.trainer = trainer
             self.data = data
             self.scratch = scratch
             self.limits = limits
+            self.environment = environment
+            self.taskUser = taskUser
         }
     }
 
@@ -59,27 +67,22 @@ public struct SandboxedWork: RoundWork {
     // MARK: Training
 
     private func train(_ assignment: RoundAssignment) async throws -> ReleasedUpdate {
-        let folder = "\(settings.scratch)/\(assignment.job.hex.prefix(16))-\(assignment.round)"
-        try Self.clear(folder)
-        defer { try? Self.clear(folder) }
-        try DurableFile.makeFolder("\(folder)/in", mode: 0o755)
-        try DurableFile.makeFolder("\(folder)/out", mode: 0o777)
-        // The umask took the bits off that a task of another user needs.
-        _ = chmod("\(folder)/out", 0o777)
         let terms = try TrainingTerms(assignment.terms)
-        try WholeFile.write("\(folder)/in/model.safetensors", assignment.modelBytes)
-        try WholeFile.write("\(folder)/in/task.conf", Array(configuration(terms).utf8))
+        var folder = try TaskFolder(
+            below: settings.scratch, name: "\(assignment.job.hex.prefix(16))-\(assignment.round)",
+            taskUser: settings.taskUser)
+        defer { folder.remove() }
+        try folder.add("model.safetensors", assignment.modelBytes)
+        try folder.add("task.conf", Array(configuration(terms).utf8))
+        try folder.add("data.safetensors", DurableFile.read(settings.data))
         let result = try await runner.run(
             TaskDescription(
                 program: settings.trainer, programDigest: assignment.terms.trainer,
-                inputs: [
-                    .init(hostPath: "\(folder)/in/task.conf", insidePath: "/task/in/task.conf"),
-                    .init(hostPath: "\(folder)/in/model.safetensors", insidePath: "/task/in/model.safetensors"),
-                    .init(hostPath: settings.data, insidePath: "/task/in/data.safetensors"),
-                ], outputPath: "\(folder)/out", limits: settings.limits))
+                environment: settings.environment,
+                inputs: folder.inputs.map { .init(hostPath: $0.path, insidePath: "/task/in/\($0.name)") },
+                outputPath: folder.output, limits: settings.limits))
         guard result.end == .exited(code: 0) else { throw TaskFailed(program: settings.trainer, result: result) }
-        return try ReleasedUpdate(
-            file: Safetensors.decode(WholeFile.read("\(folder)/out/update.safetensors", limit: 1 << 31)))
+        return try ReleasedUpdate(file: Safetensors.decode(folder.result("update.safetensors")))
     }
 
     private func configuration(_ terms: TrainingTerms) -> String {
@@ -92,15 +95,6 @@ public struct SandboxedWork: RoundWork {
         record_band = \(band)
 
         """
-    }
-
-    /// Removes a task's folder: two levels of files that this class made.
-    private static func clear(_ folder: String) throws(FileError) {
-        for name in ["in/task.conf", "in/model.safetensors", "out/update.safetensors"] { unlink("\(folder)/\(name)") }
-        for name in ["in", "out"] { rmdir("\(folder)/\(name)") }
-        guard rmdir(folder) == 0 || errno == ENOENT else {
-            throw FileError(operation: "remove", path: folder, code: errno)
-        }
     }
 
     // MARK: Protection

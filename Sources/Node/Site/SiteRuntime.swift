@@ -22,7 +22,7 @@ public struct SiteRuntime: Sendable {
         let key = try SecretKey.load(from: policy.keyFile)
         let genesis = try Genesis.decode(try DurableFile.read(policy.genesisFile, limitBytes: 16 << 20))
         account = AccountID(key.publicKey)
-        try DurableFile.makeFolder(policy.dataFolder, mode: 0o700)
+        try DurableFile.makeFolder(policy.dataFolder, mode: 0o711)
         // Opened first: it is locked, so that a second process of the same site ends here.
         let log = try SpendingLog(path: "\(policy.dataFolder)/spending.journal")
         let gateway = LightClient(service: service, genesis: genesis, account: account)

@@ -21,7 +21,7 @@ struct SiteSetup: Sendable {
             }
             return label
         }
-        try DurableFile.makeFolder(policy.dataFolder, mode: 0o700)
+        try DurableFile.makeFolder(policy.dataFolder, mode: 0o711)
         let label = Digest.blake2b256(SecureRandom.bytes(count: 32))
         try DurableFile.replace(labelPath, with: label.bytes, mode: 0o600)
         return label

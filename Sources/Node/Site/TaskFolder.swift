@@ -1,0 +1,65 @@
+import Glibc
+
+/// The files of one task: inputs that only the task's user may read, and a place for its output. Removed after the task.
+///
+/// A runtime that is root runs tasks as another user. That user must reach the inputs, so the folders above may be passed
+/// through but not listed, and the task's own folder belongs to it alone.
+struct TaskFolder: Sendable {
+    let path: String
+    private let taskUser: UInt32
+    private(set) var inputs: [(name: String, path: String)] = []
+
+    var output: String { "\(path)/out" }
+
+    /// Makes the folder anew; what an earlier life left in it is gone.
+    init(below parent: String, name: String, taskUser: UInt32) throws(FileError) {
+        path = "\(parent)/\(name)"
+        self.taskUser = taskUser
+        try DurableFile.makeFolder(parent, mode: 0o711)
+        remove()
+        for folder in [path, "\(path)/in", "\(path)/out"] {
+            try DurableFile.makeFolder(folder, mode: 0o700)
+            try hand(over: folder)
+        }
+    }
+
+    /// Puts an input in place.
+    mutating func add(_ name: String, _ bytes: [UInt8]) throws(FileError) {
+        let place = "\(path)/in/\(name)"
+        try DurableFile.replace(place, with: bytes, mode: 0o400)
+        try hand(over: place)
+        inputs.append((name, place))
+    }
+
+    /// A file that the task has left.
+    func result(_ name: String) throws(FileError) -> [UInt8] { try DurableFile.read("\(output)/\(name)") }
+
+    func remove() {
+        for folder in ["\(path)/in", "\(path)/out"] {
+            for name in Self.names(in: folder) { unlink("\(folder)/\(name)") }
+            rmdir(folder)
+        }
+        rmdir(path)
+    }
+
+    /// Gives a file or folder to the task's user, where this process may: as anybody but root, both are the same user.
+    private func hand(over place: String) throws(FileError) {
+        guard geteuid() == 0 else { return }
+        guard chown(place, taskUser, taskUser) == 0 else {
+            throw FileError(operation: "chown", path: place, code: errno)
+        }
+    }
+
+    private static func names(in folder: String) -> [String] {
+        guard let stream = opendir(folder) else { return [] }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let entry = readdir(stream) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != "." && name != ".." { names.append(name) }
+        }
+        return names
+    }
+}
