@@ -75,4 +75,18 @@ import Testing
         }
         #expect(VRF.verify(changed, of: [], by: key.publicKey) == nil)
     }
+
+    /// RFC 9381, section 5.4.5: with a key of small order every input would have one output.
+    @Test(arguments: [
+        "0100000000000000000000000000000000000000000000000000000000000000",
+        "0000000000000000000000000000000000000000000000000000000000000000",
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+    ])
+    func refusesKeysOfSmallOrder(_ hex: String) throws {
+        let key = try #require(PublicKey(bytes: try Hex.decode(hex)))
+        let proof = try #require(VRF.prove([1], with: SecretKey.generate()))
+        #expect(VRF.verify(proof, of: [1], by: key) == nil)
+        #expect(VRF.verify([UInt8](repeating: 0, count: 80), of: [1], by: key) == nil)
+    }
 }

@@ -14,17 +14,21 @@ public enum VRF {
     /// The proof of `key` over `input`: Gamma, c and s, 80 bytes (RFC 9381, 5.1). Nil only if no try out of 256 gives a
     /// point of the curve, which has a chance of 2^-256.
     public static func prove(_ input: [UInt8], with key: SecretKey) -> [UInt8]? {
-        var expanded = key.withSeed { sha512([UInt8]($0)) }
+        var expanded = key.withSeed { sha512($0) }
         defer { sodium_memzero(&expanded, expanded.count) }
         var secret = Array(expanded[..<32])
         defer { sodium_memzero(&secret, secret.count) }
         secret[0] &= 0xf8
         secret[31] = secret[31] & 0x7f | 0x40
         let publicKey = key.publicKey.bytes
-        guard let hashed = curvePoint(of: input, salt: publicKey), let gamma = multiply(secret, hashed) else { return nil }
+        guard let hashed = curvePoint(of: input, salt: publicKey), let gamma = multiply(secret, hashed) else {
+            return nil
+        }
 
         // 5.4.2.2: the nonce as RFC 8032 makes it, from the second half of the expanded key.
-        var nonce = reduce(sha512(Array(expanded[32...]) + hashed))
+        var nonceInput = expanded[32...] + hashed
+        defer { nonceInput.withUnsafeMutableBytes { sodium_memzero($0.baseAddress, $0.count) } }
+        var nonce = reduce(nonceInput.withUnsafeBytes { sha512($0) })
         defer { sodium_memzero(&nonce, nonce.count) }
         guard let first = multiplyBase(nonce), let second = multiply(nonce, hashed) else { return nil }
         let challenge = challenge(publicKey, hashed, gamma, first, second)
@@ -128,9 +132,12 @@ public enum VRF {
         return scalar
     }
 
-    private static func sha512(_ bytes: [UInt8]) -> [UInt8] {
+    private static func sha512(_ bytes: [UInt8]) -> [UInt8] { bytes.withUnsafeBytes { sha512($0) } }
+
+    private static func sha512(_ buffer: UnsafeRawBufferPointer) -> [UInt8] {
+        Sodium.start()
         var hash = [UInt8](repeating: 0, count: 64)
-        _ = crypto_hash_sha512(&hash, bytes, UInt64(bytes.count))
+        _ = crypto_hash_sha512(&hash, buffer.baseAddress?.assumingMemoryBound(to: UInt8.self), UInt64(buffer.count))
         return hash
     }
 }
