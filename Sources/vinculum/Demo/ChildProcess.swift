@@ -3,8 +3,8 @@ import Node
 
 /// A process that the demo started: its output goes to a log file, and it ends when the demo ends.
 ///
-/// The child is asked (`--die-with-parent`) to take the kernel's parent-death signal, so that even SIGKILL of the demo
-/// leaves nothing running.
+/// The child is asked (`--die-with-parent`) to take the kernel's parent-death signal, so that even SIGKILL of the
+/// demo leaves nothing running.
 struct ChildProcess: Sendable {
     let name: String
     let identifier: pid_t
@@ -38,14 +38,19 @@ struct ChildProcess: Sendable {
         return signal == 0 ? (status >> 8) & 0xff : 128 + signal
     }
 
-    /// Asks the process to end, waits, and ends it by force after the grace period.
-    func stop(grace: Duration) async {
+    /// Sends SIGTERM, unless the process has ended.
+    func askToEnd() {
+        if exitStatus() == nil { kill(identifier, SIGTERM) }
+    }
+
+    /// Asks the process to end, waits, and ends it by force after the grace period. Blocks the calling thread.
+    func stop(grace: Duration) {
         guard exitStatus() == nil else { return }
         kill(identifier, SIGTERM)
         let deadline = ContinuousClock.now + grace
         while ContinuousClock.now < deadline {
             if exitStatus() != nil { return }
-            try? await Task.sleep(for: .milliseconds(10))
+            usleep(5_000)
         }
         kill(identifier, SIGKILL)
         var status: Int32 = 0

@@ -1,4 +1,6 @@
 /// What a demo run found, as one document: `vinculum demo --json` prints it, the table shows it.
+///
+/// Amounts are decimal texts of tokens, exact to the unit. Fields are only ever added under one schema name.
 struct DemoReport: Codable, Sendable {
     static let schemaName = "vinculum/demo/1"
 
@@ -10,7 +12,9 @@ struct DemoReport: Codable, Sendable {
         /// The most that one site may spend in this job.
         var epsilonLimit: Double
         var mechanism: String
+        /// The noise's standard deviation over the sensitivity.
         var noiseMultiplier: Double
+        var clip: Double
     }
 
     struct Accuracy: Codable, Sendable {
@@ -18,12 +22,12 @@ struct DemoReport: Codable, Sendable {
         var federation: [Double]
         var federationWithoutNoise: [Double]
         var central: [Double]
-        /// The same steps on one site's data alone: site and final accuracy.
+        /// The same steps on one site's data alone.
         var alone: [Alone]
 
         struct Alone: Codable, Sendable {
             var site: String
-            var final: Double
+            var byRound: [Double]
         }
     }
 
@@ -31,33 +35,46 @@ struct DemoReport: Codable, Sendable {
         var name: String
         var account: String
         var records: Int
+        /// The public number by which it is weighted.
+        var sizeBand: Int
         /// Epsilon at the guarantee's delta, from the costs on the ledger.
         var epsilonSpent: Double
-        /// Bytes of protected updates and of everything else that the site sent.
-        var updateBytesSent: Int
-        var otherBytesSent: Int
-        /// What the process really did: honest, noise, replay, flip.
-        var truth: String
-        /// What the ledger concluded: honest, or the fault that was recorded.
-        var verdict: String
+        /// What the site's policy gives in all.
+        var epsilonTotal: Double
+        var roundsCommitted: Int
         var roundsAccepted: Int
         var roundsFlagged: Int
-        var paid: String
+        var roundsRefused: Int
+        /// Bytes that left the site: protected updates, transactions, and evidence of its audits.
+        var updateBytesSent: Int
+        var transactionBytesSent: Int
+        var evidenceBytesSent: Int
+        /// What the process really did: honest, noise, replay, flip.
+        var truth: String
+        /// What the ledger concluded: honest, noise, replay, low score, malformed.
+        var verdict: String
+        var paidForUpdates: String
+        var paidForAudits: String
         var forfeited: String
         var slashed: Bool
     }
 
     struct Refusal: Codable, Sendable {
         var site: String
-        var round: Int
+        /// 0: the whole job.
+        var firstRound: Int
+        var lastRound: Int
         var code: String
         var meaning: String
     }
 
-    struct Payment: Codable, Sendable {
-        var account: String
-        var role: String
-        var amount: String
+    struct Payments: Codable, Sendable {
+        var escrow: String
+        var members: String
+        var auditors: String
+        var aggregator: String
+        var fees: String
+        var refunded: String
     }
 
     struct Detection: Codable, Sendable {
@@ -65,32 +82,61 @@ struct DemoReport: Codable, Sendable {
         var found: Int
         var missed: [String]
         var falseAlarms: [String]
-        var honestSlashed: Int
+        var honestSlashed: [String]
+        var updatesJudged: Int
+        /// Single updates of honest sites that were rejected.
+        var honestUpdatesRejected: Int
+        /// Single updates of misbehaving sites that were accepted.
+        var dishonestUpdatesAccepted: Int
     }
 
     struct Proof: Codable, Sendable {
         var payee: String
-        var statement: String
+        var account: String
+        var amount: String
+        var round: Int
         var file: String
         var height: UInt64
+        var slot: UInt64
         var verifiedOffline: Bool
+    }
+
+    /// Something that has to hold in every run.
+    struct Check: Codable, Sendable {
+        var name: String
+        var holds: Bool
+        var detail: String
     }
 
     var schema = DemoReport.schemaName
     var dataSet: String
+    var isFallbackDataSet: Bool
+    var folder: String
     var seed: UInt64
-    var sites: [Site]
     var rounds: Int
+    var roundsDone: Int
+    /// How the job ended; `completed` in a full run.
+    var end: String
+    var testRecords: Int
     var guarantee: Guarantee
     var accuracy: Accuracy
+    var sites: [Site]
     var detection: Detection
     var refusals: [Refusal]
-    var payments: [Payment]
-    var modelCID: String
+    var payments: Payments
+    var model: String
     var modelMerkleRoot: String
+    var chain: String
     var blocks: UInt64
     var transactions: UInt64
-    var supplyConserved: Bool
-    var proof: Proof
+    var failedTransactions: Int
+    var supply: String
+    var burned: String
+    var proof: Proof?
+    var checks: [Check]
+    var processRestarts: Int
     var seconds: Double
+
+    /// Whether every check holds and the job came to its end.
+    var isGood: Bool { checks.allSatisfy(\.holds) && end == "completed" }
 }

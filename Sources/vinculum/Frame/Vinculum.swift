@@ -9,6 +9,7 @@ struct Vinculum: AsyncParsableCommand {
             why: "One program is the node, the data owner's site and the command line for both.",
             examples: [
                 ("vinculum init --data ./node", "make a node with a chain of its own for development"),
+                ("vinculum demo", "see a whole federation on this machine, with cheats"),
                 ("vinculum status --json", "ask the node how it is"),
                 ("vinculum proof verify payment.proof --genesis node/genesis.dagcbor", "check a proof without a node"),
             ],
@@ -25,6 +26,7 @@ struct Vinculum: AsyncParsableCommand {
             CommandGroup(
                 name: "Ledger", subcommands: [Account.self, Transact.self, Job.self, Proof.self, LedgerCommand.self]),
             CommandGroup(name: "Plugins", subcommands: [Plugin.self]),
+            CommandGroup(name: "See it work", subcommands: [Demo.self]),
         ])
 
     static let versionText = "0.1.0"
