@@ -1,7 +1,8 @@
 #pragma once
 #include <curl/curl.h>
 
-/* curl_easy_setopt and curl_easy_getinfo take variable arguments, which Swift cannot call: one typed function a kind. */
+/* curl_easy_setopt and curl_easy_getinfo take variable arguments, which Swift cannot call: one typed function
+   a kind. */
 static inline CURLcode vin_curl_set_long(CURL *handle, CURLoption option, long value) {
     return curl_easy_setopt(handle, option, value);
 }

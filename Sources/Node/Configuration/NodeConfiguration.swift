@@ -100,7 +100,7 @@ public struct NodeConfiguration: Sendable {
             "How many blocks are kept in full; 0 keeps all. Requests for older ones are answered with 'pruned'."),
         .init(
             "ledger.durability", .text(choices: ["full", "normal"]), default: .text("full"),
-            "full: nothing acknowledged is lost in a power failure. normal: the last blocks may be, so not for validators."
+            "full: nothing acknowledged is lost in a power failure. normal: the last blocks may be; not for validators."
         ),
         .init(
             "mempool.per_account", .integer(1...4096), default: .integer(64), unit: "transactions",

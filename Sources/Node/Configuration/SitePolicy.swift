@@ -34,7 +34,8 @@ public struct SitePolicy: Sendable {
         GuaranteeKeys.read(resolved, section: "guarantee", epsilonName: "epsilon_per_job")
     }
 
-    /// The most epsilon that a job may ask for: the guarantee's own limit, and a share of the whole budget where the owner
+    /// The most epsilon that a job may ask for: the guarantee's own limit,
+    /// and a share of the whole budget where the owner
     /// sets one. The whole itself is no such limit: what is left of it says for how many rounds the site takes part.
     public var epsilonPerJob: Double {
         let limit = resolved.decimal("guarantee.epsilon_per_job")

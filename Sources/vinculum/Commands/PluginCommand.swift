@@ -8,7 +8,7 @@ struct Plugin: AsyncParsableCommand {
         abstract: "See, check and choose the plugins of this machine.",
         discussion: HelpText(
             why:
-                "Installed is not enabled: a plugin is loaded only after you enable it, and only if its signature holds.",
+                "Installed is not enabled: a plugin is loaded after you enable it, if its signature holds.",
             examples: [
                 ("vinculum plugin list", "what is installed"),
                 ("vinculum plugin verify privacy-dp", "check signature and digest without loading it"),
