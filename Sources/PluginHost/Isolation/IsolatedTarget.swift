@@ -38,12 +38,19 @@ final class IsolatedTarget: CallTarget {
 
     deinit { close() }
 
-    func close() {
-        guard let channel else { return }
-        // An orderly end: the child destroys the instance. It has a second for that.
-        try? channel.send(Frame(.call, code: PluginCall.destroy.rawValue))
-        _ = try? channel.receive(within: .seconds(1))
-        end(kill: true)
+    func close() { _ = closeOrderly() }
+
+    /// Lets the child destroy the instance, for which it has a second; answers whether it then ended in order.
+    func closeOrderly() -> Bool {
+        guard let channel else { return true }
+        do throws(Channel.Failure) {
+            try channel.send(Frame(.call, code: PluginCall.destroy.rawValue))
+            while try channel.receive(within: .seconds(1)).form != .answer {}
+            return end(kill: false) == 0
+        } catch {
+            end(kill: true)
+            return false
+        }
     }
 
     /// What stopped the child; it is reaped in any case.

@@ -35,6 +35,11 @@ static inline vin_status good_step(engine *self, vin_bytes event, const vin_sink
         return VIN_ERROR_INVALID;
     }
     memcpy(&head, event.data, sizeof head);
+    if (head.record.kind < VIN_EVENT_START || head.record.kind > VIN_EVENT_PARAMETERS || head.record.size > event.size ||
+        head.record.size < sizeof head) {
+        self->host->report_error(self->host->host_data, VIN_ERROR_UNSUPPORTED, text("not an event"));
+        return VIN_ERROR_UNSUPPORTED;
+    }
     self->steps++;
     vin_effect_set_timer timer = {{VIN_EFFECT_SET_TIMER, sizeof timer}, 1, head.time_ms + 1000};
     return effects->append(effects->sink_data, (const uint8_t *)&timer, sizeof timer);

@@ -1,0 +1,84 @@
+/// The rules of `vinculum plugin check`. An id and a sentence each; both are in the output, so neither can drift.
+public enum CheckRule: String, Sendable, CaseIterable {
+    case manifest
+    case digest
+    case exports
+    case symbols
+    case load
+    case settings
+    case refusesUnknownSettings = "refuses-unknown-settings"
+    case conformance
+    case determinism
+    case garbage
+    case fuzz
+    case destroy
+
+    public var sentence: String {
+        switch self {
+        case .manifest: "The manifest has all that Plugins/README.md asks for and nothing else, and fits this host."
+        case .digest: "The library has the sha256 that the manifest promises."
+        case .exports: "The library exports vin_plugin_entry_v1 and no other symbol (ENT-1)."
+        case .symbols: "A sans-IO plugin wants nothing of others that is a clock, a random source, a thread or a file."
+        case .load: "Entry, factory, descriptor and table are whole and agree with the manifest (ENT-2, FAC-1, FAC-2)."
+        case .settings: "The plugin takes the defaults of its own schema."
+        case .refusesUnknownSettings: "The plugin refuses a setting that it does not know (BASE-12)."
+        case .conformance: "The plugin keeps the numbered rules of its kind in a seeded scenario."
+        case .determinism: "The same seed gives the same bytes in two separate processes (CON-1, PRV-1, VER-1)."
+        case .garbage: "Malformed input is refused with an error and the instance goes on (BASE-6)."
+        case .fuzz: "Random input neither ends the process nor makes it hang, nor brings malformed output."
+        case .destroy: "The instance is destroyed without a crash."
+        }
+    }
+}
+
+/// How a rule ended.
+public struct CheckResult: Sendable, Hashable {
+    public enum Outcome: String, Sendable {
+        case passed, failed, crashed, warned, skipped
+    }
+
+    public let rule: CheckRule
+    public let outcome: Outcome
+    /// Why, unless it passed.
+    public let reason: String
+}
+
+/// All results for one plugin.
+public struct CheckReport: Sendable, Hashable {
+    public let plugin: String
+    public let version: String
+    public let seed: UInt64
+    public let results: [CheckResult]
+
+    /// Nothing failed or crashed.
+    public var hasPassed: Bool { !results.contains { $0.outcome == .failed || $0.outcome == .crashed } }
+
+    /// One document; `schema` is raised when a field changes its meaning.
+    public var json: String {
+        let rows = results.map { result in
+            """
+            {"rule":\(Self.quote(result.rule.rawValue)),"outcome":\(Self.quote(result.outcome.rawValue)),\
+            "sentence":\(Self.quote(result.rule.sentence)),"reason":\(Self.quote(result.reason))}
+            """
+        }
+        return """
+            {"schema":"vinculum/plugin-check/1","plugin":\(Self.quote(plugin)),"version":\(Self.quote(version)),\
+            "seed":\(seed),"passed":\(hasPassed),"results":[\(rows.joined(separator: ","))]}
+            """
+    }
+
+    private static func quote(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": result += "\\\""
+            case "\\": result += "\\\\"
+            case "\u{0}"..<"\u{20}":
+                let digits = String(scalar.value, radix: 16)
+                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "\""
+    }
+}

@@ -1,0 +1,220 @@
+import Primitives
+
+/// `vinculum plugin check`: every rule on one plugin, the calls in child processes.
+///
+/// Any thread; blocking, so not on Swift's cooperative pool.
+public struct PluginChecker: Sendable {
+    public var launcher: PluginChildLauncher
+    /// Where random input starts from; printed, so that a failure can be repeated.
+    public var seed: UInt64
+    /// How many random inputs the fuzzer sends.
+    public var fuzzCalls: Int
+
+    public init(
+        launcher: PluginChildLauncher = PluginChildLauncher(callTimeout: .seconds(5)), seed: UInt64 = 1,
+        fuzzCalls: Int = 500
+    ) {
+        self.launcher = launcher
+        self.seed = seed
+        self.fuzzCalls = fuzzCalls
+    }
+
+    /// Checks a plugin by its manifest; the library is the one given, or the manifest's beside it, or that of the
+    /// installed layout.
+    public func check(manifest path: String, library: String? = nil) -> CheckReport {
+        let session = CheckSession(checker: self)
+        session.run(manifestPath: path, libraryPath: library)
+        return CheckReport(
+            plugin: session.manifest?.id ?? path, version: session.manifest?.version.description ?? "", seed: seed,
+            results: session.results)
+    }
+}
+
+/// One run over the rules.
+private final class CheckSession {
+    let checker: PluginChecker
+    var manifest: Manifest?
+    var text = ""
+    var results: [CheckResult] = []
+
+    init(checker: PluginChecker) { self.checker = checker }
+
+    func note(_ rule: CheckRule, _ outcome: CheckResult.Outcome, _ reason: String = "") {
+        results.append(CheckResult(rule: rule, outcome: outcome, reason: reason))
+    }
+
+    /// Runs a rule; an error of a dead child is a crash, any other a failure. Answers whether it passed.
+    @discardableResult
+    func rule(_ rule: CheckRule, _ body: () throws(PluginError) -> Void) -> Bool {
+        do throws(PluginError) {
+            try body()
+            note(rule, .passed)
+            return true
+        } catch {
+            let isDeath = error.code == .crashed || error.code == .timeout || error.code == .protocolBroken
+            note(rule, isDeath ? .crashed : .failed, error.description)
+            return false
+        }
+    }
+
+    func run(manifestPath: String, libraryPath: String?) {
+        var sealed: SealedLibrary?
+        let isRead = rule(.manifest) { () throws(PluginError) in
+            text = try Files.text(manifestPath, limit: 1 << 20)
+            let read = try Manifest(text: text, file: manifestPath)
+            try read.checkHost()
+            manifest = read
+        }
+        guard isRead, let manifest else { return skipRest("the manifest cannot be used") }
+        do throws(PluginError) {
+            sealed = try SealedLibrary(path: libraryPath ?? Self.library(manifest, manifestPath))
+        } catch {
+            note(.digest, .failed, error.description)
+        }
+        guard let sealed else { return skipRest("there is no library") }
+        if let promised = manifest.sha256 {
+            guard rule(.digest, { () throws(PluginError) in try sealed.check(promised, plugin: manifest.id) }) else {
+                return skipRest("the library is not the promised one")
+            }
+        } else {
+            note(.digest, .skipped, "the manifest promises none; it is filled in when the plugin is staged")
+        }
+        checkSymbols(sealed, manifest)
+        checkInstance(sealed, manifest)
+    }
+
+    private func skipRest(_ reason: String) {
+        for rule in CheckRule.allCases where !results.contains(where: { $0.rule == rule }) {
+            note(rule, .skipped, reason)
+        }
+    }
+
+    private static func library(_ manifest: Manifest, _ path: String) -> String {
+        let folder = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+        let beside = (folder.isEmpty ? "." : folder) + "/" + manifest.library
+        if Files.exists(beside) { return beside }
+        let installed = "\(folder)/../../../lib/vinculum/plugins/\(manifest.library)"
+        return Files.exists(installed) ? installed : "\(folder)/../../usr/lib/vinculum/plugins/\(manifest.library)"
+    }
+
+    private func checkSymbols(_ sealed: SealedLibrary, _ manifest: Manifest) {
+        let bytes = (try? Files.bytes("/proc/self/fd/\(sealed.descriptor)", limit: SealedLibrary.sizeLimit)) ?? []
+        guard let symbols = ElfSymbols(bytes) else {
+            note(.exports, .failed, "not a 64-bit ELF library with dynamic symbols")
+            note(.symbols, .skipped, "no symbols")
+            return
+        }
+        let linker: Set<String> = ["_init", "_fini", "__bss_start", "_edata", "_end"]
+        let exported = symbols.exported.filter { !linker.contains($0) }
+        if exported == ["vin_plugin_entry_v1"] {
+            note(.exports, .passed)
+        } else {
+            let list = exported.prefix(5).joined(separator: ", ")
+            note(.exports, .failed, "exports \(exported.count) symbols: \(list)")
+        }
+        guard manifest.kind.isSansIO else { return note(.symbols, .skipped, "this kind does I/O") }
+        let banned = symbols.undefined.filter { !AllowedSymbols.permits($0) }
+        if banned.isEmpty {
+            note(.symbols, .passed)
+        } else {
+            note(.symbols, .failed, "wants \(banned.prefix(8).joined(separator: ", "))")
+        }
+    }
+
+    /// An instance in a child of its own, with the settings given.
+    private func make(
+        _ sealed: SealedLibrary, _ manifest: Manifest, settings: String
+    ) throws(PluginError) -> IsolatedTarget {
+        try IsolatedTarget(
+            sealed, manifest, manifestText: text, settings: settings, services: HostServices(),
+            launcher: checker.launcher)
+    }
+
+    private func checkInstance(_ sealed: SealedLibrary, _ manifest: Manifest) {
+        var settings = ""
+        guard
+            rule(
+                .settings,
+                { () throws(PluginError) in
+                    settings = try manifest.settingsText(Self.examples(manifest))
+                })
+        else { return skipRest("no settings to make an instance with") }
+        guard rule(.load, { () throws(PluginError) in _ = try make(sealed, manifest, settings: settings) }) else {
+            return skipRest("there is no instance")
+        }
+        rule(.refusesUnknownSettings) { () throws(PluginError) in
+            let unknown = settings + "zzz.not-a-setting=1\n"
+            do throws(PluginError) { _ = try make(sealed, manifest, settings: unknown) } catch {
+                if error.code == .failed { return }
+                throw error
+            }
+            throw PluginError(.failed, plugin: manifest.id, call: "configure", "takes a setting that it does not know")
+        }
+        guard manifest.kind.isSansIO else {
+            for rule in [CheckRule.conformance, .determinism, .garbage, .fuzz] {
+                note(rule, .skipped, "this kind does I/O; its own tests drive it")
+            }
+            return checkDestroy(sealed, manifest, settings)
+        }
+        var first: [UInt8] = []
+        let conforms = rule(.conformance) { () throws(PluginError) in
+            first = try trace(make(sealed, manifest, settings: settings), manifest)
+        }
+        if conforms {
+            rule(.determinism) { () throws(PluginError) in
+                let second = try trace(make(sealed, manifest, settings: settings), manifest)
+                guard first == second else {
+                    let place = zip(first, second).enumerated().first { $0.element.0 != $0.element.1 }?.offset
+                    throw PluginError(
+                        .failed, plugin: manifest.id, call: "trace",
+                        "two processes differ from byte \(place ?? min(first.count, second.count)) of the trace on")
+                }
+            }
+        } else {
+            note(.determinism, .skipped, "the scenario does not run through")
+        }
+        let calls = checker.fuzzCalls
+        rule(.garbage) { () throws(PluginError) in
+            try Fuzzer(seed: checker.seed, manifest: manifest).garbage(try make(sealed, manifest, settings: settings))
+        }
+        rule(.fuzz) { () throws(PluginError) in
+            var fuzzer = Fuzzer(seed: checker.seed, manifest: manifest)
+            try fuzzer.run(
+                try make(sealed, manifest, settings: settings), calls: calls)
+        }
+        checkDestroy(sealed, manifest, settings)
+    }
+
+    private func checkDestroy(_ sealed: SealedLibrary, _ manifest: Manifest, _ settings: String) {
+        rule(.destroy) { () throws(PluginError) in
+            let target = try make(sealed, manifest, settings: settings)
+            guard target.closeOrderly() else {
+                throw PluginError(.crashed, plugin: manifest.id, call: "destroy", "the process did not end in order")
+            }
+        }
+    }
+
+    private func trace(_ target: IsolatedTarget, _ manifest: Manifest) throws(PluginError) -> [UInt8] {
+        switch manifest.kind {
+        case .consensus:
+            var scenario = ConsensusScenario(seed: checker.seed)
+            return try scenario.run(ConsensusInstance(manifest, target), steps: 200)
+        case .privacy: return try PrivacyScenario.run(PrivacyInstance(manifest, target), seed: checker.seed)
+        case .verifier: return try VerifierScenario.run(VerifierInstance(manifest, target), seed: checker.seed)
+        case .bridge, .runtime: return []
+        }
+    }
+
+    /// A value for each setting that has no default: the least integer, false, the first choice.
+    private static func examples(_ manifest: Manifest) -> [String: String] {
+        var values: [String: String] = [:]
+        for setting in manifest.settings where setting.defaultValue == nil {
+            switch setting.form {
+            case .integer(let minimum, _): values[setting.key] = String(max(minimum, 0))
+            case .boolean: values[setting.key] = "false"
+            case .text(let choices): values[setting.key] = choices.first ?? ""
+            }
+        }
+        return values
+    }
+}
