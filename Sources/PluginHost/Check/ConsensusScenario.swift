@@ -22,7 +22,7 @@ struct ConsensusScenario {
         pending = [
             .start(
                 height: 0, chain: chain, headerID: numbers.digest(), seed: numbers.digest(), ownKey: key,
-                parameters: [:],
+                parameters: engine.manifest.conformance,
                 validators: [ConsensusValidator(key: key, power: 1)])
         ]
         for _ in 0..<steps {

@@ -7,7 +7,9 @@ enum VerifierScenario {
         var trace: [UInt8] = []
         for round in 1...8 {
             let members = UInt32(3 + numbers.below(8))
-            let job = VerifierJob(job: numbers.digest(), round: UInt32(round), members: members, isPrivate: true)
+            let job = VerifierJob(
+                job: numbers.digest(), round: UInt32(round), members: members, isPrivate: true,
+                settings: plugin.manifest.conformance)
             for check in try plugin.plan(job, beacon: numbers.digest()) {
                 trace += Plain.bytes(check.member) + Plain.bytes(check.kind.rawValue) + Plain.bytes(check.subject)
                 trace += Plain.bytes(check.seed)

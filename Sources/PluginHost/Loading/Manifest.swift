@@ -23,6 +23,8 @@ public struct Manifest: Sendable {
     public let requires: [String]
     public let conflicts: [String]
     public let settings: [SettingSchema]
+    /// Settings of the job in the checker's scenario, for plugins that take no job without them.
+    public let conformance: [String: String]
 
     public enum Language: String, Sendable {
         case swift, c

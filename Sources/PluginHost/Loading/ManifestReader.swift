@@ -17,7 +17,7 @@ struct ManifestReader {
             table, "",
             [
                 "manifest", "id", "name", "kind", "version", "summary", "vendor", "licence", "library", "sha256",
-                "language", "abi", "swift", "host", "relations", "configuration",
+                "language", "abi", "swift", "host", "relations", "configuration", "conformance",
             ])
         guard try integer(table, "manifest") == 1 else { throw fault("manifest must be 1") }
         let kindText = try string(table, "kind")
@@ -49,7 +49,7 @@ struct ManifestReader {
             services: try services(host, kind),
             purposes: try strings(host, "purposes"), isolation: try isolation(host, kind),
             requires: try strings(relations, "requires"), conflicts: try strings(relations, "conflicts"),
-            settings: try settings(table))
+            settings: try settings(table), conformance: try conformance(table))
     }
 
     private func services(_ host: TOMLTable?, _ kind: PluginKind) throws(PluginError) -> Set<PluginService> {
@@ -70,6 +70,13 @@ struct ManifestReader {
             throw fault("isolation is not none or process")
         }
         return value
+    }
+
+    private func conformance(_ table: TOMLTable) throws(PluginError) -> [String: String] {
+        guard let settings = try optionalTable(table, "conformance", nil) else { return [:] }
+        var result: [String: String] = [:]
+        for key in settings.keys { result[key] = try string(settings, key) }
+        return result
     }
 
     private func settings(_ table: TOMLTable) throws(PluginError) -> [SettingSchema] {

@@ -31,6 +31,11 @@ public struct PluginRegistry: Sendable {
         self.allowedUnsigned = allowedUnsigned
     }
 
+    /// The same registry over other folders.
+    func inFolders(_ folders: PluginFolders) -> PluginRegistry {
+        PluginRegistry(folders: folders, services: services, allowedUnsigned: allowedUnsigned, child: child)
+    }
+
     // MARK: What is there
 
     /// Every manifest that can be read, by name, and an error for each that cannot.
