@@ -151,7 +151,9 @@ let package = Package(
         // Ratios of our speed to the limits of the machine and to peers.
         .executableTarget(
             name: "vinculum-bench",
-            dependencies: ["Ledger", "Tokens", "Storage", "Primitives", "Training", "CSodium"],
+            dependencies: [
+                "Ledger", "Tokens", "Storage", "Primitives", "Training", "PluginHost", "CVinculum", "CSodium",
+            ],
             path: "Sources/Benchmarks", swiftSettings: strictAndHot),
 
         // Plugins.

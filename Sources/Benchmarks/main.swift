@@ -1,4 +1,5 @@
 import Glibc
+import PluginHost
 
 // vinculum-bench SUBCOMMAND [--NAME VALUE]...: figures of this machine, each beside a limit or a peer, as ratios.
 
@@ -9,9 +10,11 @@ let usage = """
                   [--accounts 1000000] [--transactions 200000] [--block 2000] [--folder .]
       federation  ten sites train on MNIST-5k, against Flower's simulation engine
                   --data FOLDER [--rounds 10] [--peer-python FILE] [--peer-script FILE]
+      plugins     calls: direct, in this process, isolated; a long vector in shared memory --prefix FOLDER
+      privacy     exact noise a value, and the accountant --prefix FOLDER
       primitives  signatures, digests, decoding, the state tree [--keys 1000000]
 
-    `./Packaging/dev bench` makes the data and the peer's environment and runs all of it. Benchmarks are not tests:
+    `./Packaging/dev bench` makes the data, the prefix and the peer's environment and runs all of it. Benchmarks are not tests:
     a missed target is printed, and the exit code stays 0. It is 64 for a wrong command line, 1 when a run failed.
     Example: vinculum-bench ledger --accounts 10000 --transactions 20000
     """
@@ -70,10 +73,21 @@ func runBenchmarks() async throws {
     case "primitives":
         let (options, report) = try options(["keys"])
         try await PrimitivesBenchmark(keyCount: try options.count("keys", default: 1_000_000)).run(report)
+    case "plugins", "privacy":
+        let (options, report) = try options(["prefix"])
+        guard let prefix = options.text("prefix") else { throw UsageError(reason: "needs --prefix FOLDER") }
+        if subcommand == "plugins" {
+            try PluginsBenchmark(prefix: prefix).run(report)
+        } else {
+            try PrivacyBenchmark(prefix: prefix).run(report)
+        }
     case "help", "--help", "-h": print(usage)
     default: throw UsageError(reason: "no subcommand \(subcommand)")
     }
 }
+
+// Isolated plugins run in copies of this program.
+if PluginChild.isRequested(CommandLine.arguments) { exit(PluginChild.main(arguments: CommandLine.arguments)) }
 
 do {
     try await runBenchmarks()
