@@ -43,7 +43,7 @@ struct DemoResumeTests {
     }
 
     private func lengthOfUndisturbedRun() throws -> Duration {
-        let folder = try TemporaryFolder()
+        let folder = try StagedProgram.openFolder()
         let start = ContinuousClock.now
         let result = try StagedProgram.command(arguments(folder.path("demo"))).run(timeout: .seconds(600))
         #expect(result.status == 0, "the undisturbed run failed: \(result.errors)")
@@ -53,7 +53,7 @@ struct DemoResumeTests {
     /// One folder: killed a few times, resumed each time, and at last left alone. Answers how often it was killed.
     private func killAndResume(seed: UInt64, length: Duration, atMost limit: Int) throws -> Int {
         var generator = Generator(state: seed)
-        let folder = try TemporaryFolder()
+        let folder = try StagedProgram.openFolder()
         let dir = folder.path("demo")
         let wanted = min(limit, Int.random(in: 1...4, using: &generator))
         var story: [String] = []

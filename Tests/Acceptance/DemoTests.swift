@@ -6,7 +6,7 @@ import Testing
 @Suite(.enabled(if: StagedProgram.isThere, StagedProgram.missing), .serialized)
 struct DemoTests {
     @Test func smallRunEndsWithBooksThatHold() throws {
-        let folder = try TemporaryFolder()
+        let folder = try StagedProgram.openFolder()
         let dir = folder.path("demo")
         let result = try StagedProgram.command([
             "demo", "--sites", "3", "--rounds", "2", "--seed", "7", "--dir", dir, "--json",
@@ -41,7 +41,7 @@ struct DemoTests {
     }
 
     @Test func proofIsVerifiedOfflineByTheCommand() throws {
-        let folder = try TemporaryFolder()
+        let folder = try StagedProgram.openFolder()
         let dir = folder.path("demo")
         let run = try StagedProgram.command([
             "demo", "--sites", "3", "--rounds", "1", "--dir", dir, "--attack", "none", "--json",
@@ -66,7 +66,7 @@ struct DemoTests {
             (["--attack", "1"], "SITE=KIND"),
             (["--attack", "1=noise", "--attack", "1=flip"], "twice"),
         ]
-        let folder = try TemporaryFolder()
+        let folder = try StagedProgram.openFolder()
         for (arguments, word) in cases {
             let result = try StagedProgram.command(["demo", "--dir", folder.path("demo")] + arguments).run()
             #expect(result.status == 2, "\(arguments)")
@@ -76,7 +76,7 @@ struct DemoTests {
     }
 
     @Test func foldersOfOthersAreNotTouched() throws {
-        let folder = try TemporaryFolder()
+        let folder = try StagedProgram.openFolder()
         try folder.write("notes.txt", "mine")
         for arguments in [["demo", "--dir", folder.root], ["demo", "--resume", "--dir", folder.root]] {
             let result = try StagedProgram.command(arguments).run()

@@ -10,6 +10,13 @@ enum StagedProgram {
 
     static var isThere: Bool { prefix != nil }
 
+    /// A folder that tasks of another user may pass through, as those of a demo started by root are.
+    static func openFolder() throws -> TemporaryFolder {
+        let folder = try TemporaryFolder()
+        chmod(folder.root, 0o711)
+        return folder
+    }
+
     static func command(_ arguments: [String]) -> Command {
         Command("\(prefix ?? "")/bin/vinculum", arguments, environment: ["NO_COLOR": "1"])
     }

@@ -35,13 +35,8 @@ struct DemoLedger: Sendable {
     }
 
     func record<Record: CBORCodable>(_ type: Record.Type, at path: RecordPath) async throws -> Record? {
-        do {
-            guard let bytes = try await asking({ try await service.state(at: path.bytes).value }) else { return nil }
-            return try Record.decode(bytes)
-        } catch let error as ServiceError where error.code == .notFound {
-            // There is no block yet, so nothing that anybody wrote.
-            return nil
-        }
+        guard let bytes = try await asking({ try await service.state(at: path.bytes).value }) else { return nil }
+        return try Record.decode(bytes)
     }
 
     func needed<Record: CBORCodable>(_ type: Record.Type, at path: RecordPath) async throws -> Record {
