@@ -86,6 +86,24 @@ public struct FederationModule: LedgerModule {
 
     /// Draws the auditors for which a block after the request has come.
     public func endBlock(_ context: inout ModuleContext) throws(Refusal) {
+        try drawWaiting(&context)
+        try sweepEnded(&context)
+    }
+
+    /// Sends what is left in the escrows of jobs that ended in this block to their requesters.
+    private func sweepEnded(_ context: inout ModuleContext) throws(Refusal) {
+        for item in try context.list(UInt64.self, below: FederationPaths.endings, limit: .max) {
+            guard let job = Digest(bytes: item.suffix.prefix(32)) else {
+                throw FederationCode.inconsistentState.refusal("a path of a job that ended")
+            }
+            var open = try OpenJob(job, &context)
+            try context.remove(at: FederationPaths.ending(job))
+            try open.sweep(&context)
+            try open.save(&context)
+        }
+    }
+
+    private func drawWaiting(_ context: inout ModuleContext) throws(Refusal) {
         let waiting = try context.list(
             UInt64.self, below: FederationPaths.waitingDraws, limit: FederationModule.drawsPerBlock)
         for item in waiting where item.value < context.block.height {

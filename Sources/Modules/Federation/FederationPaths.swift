@@ -44,6 +44,10 @@ public enum FederationPaths {
     static func waitingDraw(_ job: Digest, _ round: UInt32) -> RecordPath {
         RecordPath(module, "q", [job.bytes, bigEndianBytes(round)])
     }
+    /// `x/` job: ended in this block; what the escrow of the last transaction's fee gives back is swept at the block's
+    /// end.
+    static func ending(_ job: Digest) -> RecordPath { RecordPath(module, "x", [job.bytes]) }
+    static var endings: RecordPath { RecordPath(module, "x") }
     static var waitingDraws: RecordPath { RecordPath(module, "q") }
     /// `p/`: `FederationParameters`.
     public static var parameters: RecordPath { RecordPath(module, "p") }

@@ -184,6 +184,9 @@ extension OpenJob {
         }
         record.payFund = .zero
         let refund = try sweep(&context)
+        // The fee of the transaction that ends the job is settled after it: what comes back of its limit follows at the
+        // end of the block.
+        try context.save(context.block.height, at: FederationPaths.ending(id))
         let model = record.model
         try FederationEvent.jobEnded.emit(
             id, [record.requester, record.aggregator] + terms.members, &context, items: 3
