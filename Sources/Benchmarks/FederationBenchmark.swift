@@ -1,10 +1,10 @@
 import Training
 
-/// Federated averaging over ten sites that hold equal shares of MNIST-5k, trainers and aggregation alone, against Flower's
-/// simulation engine with the same records in the same order, the same first model and the same steps.
+/// Federated averaging over ten sites that hold equal shares of MNIST-5k, trainers and aggregation alone, against
+/// Flower's simulation engine with the same records in the same order, the same first model and the same steps.
 ///
-/// A round is what Flower's is: every site trains for an epoch on its own records, its model goes to the aggregator as a
-/// file, the aggregator reads and averages the files, and the new model is tested. Half of our rounds run before the
+/// A round is what Flower's is: every site trains for an epoch on its own records, its model goes to the aggregator as
+/// a file, the aggregator reads and averages the files, and the new model is tested. Half of our rounds run before the
 /// peer's and half after it, so that a machine that gets busier in between favours neither.
 struct FederationBenchmark {
     /// Holds `records.safetensors` and `start.safetensors` of Packaging/bench/mnist5k.py.

@@ -4,8 +4,8 @@ import Primitives
 import Storage
 import Tokens
 
-/// How close the ledger comes to what the machine's signature checks allow, what it writes, and how fast it starts again.
-/// Ratios, since machines differ.
+/// How close the ledger comes to what the machine's signature checks allow, what it writes, and how fast it starts
+/// again. Ratios, since machines differ.
 struct LedgerBenchmark {
     var accountCount = 1_000_000
     var transactionCount = 200_000

@@ -31,8 +31,8 @@ func threadSeconds() -> Double {
     return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
 }
 
-/// The least processor time of one call of `body`, in seconds, over `repeats` runs of `calls` each: what one core can do,
-/// however busy others keep the machine.
+/// The least processor time of one call of `body`, in seconds, over `repeats` runs of `calls` each: what one core can
+/// do, however busy others keep the machine.
 func leastTime(repeats: Int = 7, calls: Int, _ body: () -> Void) -> Double {
     var least = Double.infinity
     for _ in 0..<repeats {

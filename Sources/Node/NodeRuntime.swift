@@ -9,8 +9,8 @@ import Reputation
 import Storage
 import Tokens
 
-/// A node at work: the kernel on its thread, the objects, the agents. Everything that reacts to blocks reads them from the
-/// log, so that a node that was killed anywhere goes on where it was.
+/// A node at work: the kernel on its thread, the objects, the agents. Everything that reacts to blocks reads them from
+/// the log, so that a node that was killed anywhere goes on where it was.
 public final class NodeRuntime: Sendable {
     public let configuration: NodeConfiguration
     let genesisBytes: [UInt8]

@@ -12,8 +12,8 @@ public protocol PluginSource: Sendable {
 }
 
 extension PluginReference {
-    /// What the ledger knows a plugin by. The digest is that of the library, as its signed manifest gives it: whoever holds
-    /// the same reference runs the same bytes.
+    /// What the ledger knows a plugin by. The digest is that of the library, as its signed manifest gives it: whoever
+    /// holds the same reference runs the same bytes.
     public init(_ manifest: Manifest) {
         self.init(id: manifest.id, version: "\(manifest.version)", conformance: manifest.sha256 ?? .zero)
     }

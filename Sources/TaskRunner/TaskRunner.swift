@@ -15,8 +15,8 @@ public struct TaskRunner: Sendable {
 
     /// Runs a task to its end.
     ///
-    /// - Throws: `PluginError` when the runtime cannot run it; `CancellationError` when the caller was cancelled. A task
-    ///   that fails or breaks a limit is no error here: the result says so.
+    /// - Throws: `PluginError` when the runtime cannot run it; `CancellationError` when the caller was cancelled. A
+    ///   task that fails or breaks a limit is no error here: the result says so.
     public func run(_ task: TaskDescription) async throws -> TaskResult {
         let number = try await lane.call { (runtime) throws(PluginError) in
             let number = try runtime.prepare(task)

@@ -68,8 +68,8 @@ struct TaskRun {
             ])
     }
 
-    /// One event for each file of `updates`, in order. `histories` are files with the sum of a member's earlier updates,
-    /// or `-`; `seen` are digests of earlier updates of the job.
+    /// One event for each file of `updates`, in order. `histories` are files with the sum of a member's earlier
+    /// updates, or `-`; `seen` are digests of earlier updates of the job.
     private func measure() throws(TrainingError) {
         let model = try model()
         let audit = try UpdateAudit(

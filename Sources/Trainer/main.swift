@@ -7,8 +7,8 @@ import Musl
 #endif
 
 // vinculum-trainer TASK_DIR: reads TASK_DIR/in/task.conf and the files it names in TASK_DIR/in, writes TASK_DIR/out.
-// Without an argument it reads /task/in and writes /output, where a sandbox shows them (`vinculum/draft/runtime.h`). Needs no
-// network and no other file.
+// Without an argument it reads /task/in and writes /output, where a sandbox shows them (`vinculum/draft/runtime.h`).
+// Needs no network and no other file.
 
 /// Exit codes: 0 done; 64 wrong usage; 65 bad data, model or update; 66 a file is missing or unreadable; 70 the numbers
 /// diverged; 78 a bad task file.

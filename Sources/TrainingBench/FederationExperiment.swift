@@ -28,7 +28,8 @@ struct Tally {
     }
 }
 
-/// Ten uneven sites, a drawn number of attackers, thirty rounds at epsilon 3 (delta 1e-5), members excluded by their score.
+/// Ten uneven sites, a drawn number of attackers, thirty rounds at epsilon 3 (delta 1e-5), members excluded by their
+/// score.
 struct FederationExperiment {
     static let rounds = 30
     static let clip = 4.0

@@ -55,7 +55,7 @@ import Testing
 
     /// How many findings of a rule are still there, with the reason. May only shrink: lower it when there are fewer.
     static let ratchets: [String: (atMost: Int, reason: String)] = [
-        "line length": (149, "the formatter does not wrap comments")
+        "line length": (60, "the formatter does not wrap comments")
     ]
 
     @Test(arguments: fileRules.indices) func eachFileKeeps(rule index: Int) throws {

@@ -7,8 +7,8 @@ public protocol BeaconSigner: Sendable {
     func proveBeacon(_ input: [UInt8]) throws(ConsensusFault) -> [UInt8]
 }
 
-/// The chain's randomness: each block's proposer proves (RFC 9381) a value that only its key could make, from the beacon
-/// before and the height, and cannot choose. A proposer alone on its chain can foresee its own beacons.
+/// The chain's randomness: each block's proposer proves (RFC 9381) a value that only its key could make, from the
+/// beacon before and the height, and cannot choose. A proposer alone on its chain can foresee its own beacons.
 public enum Beacon {
     /// What the proof is over.
     public static func input(previous: Digest, height: UInt64) -> [UInt8] {

@@ -69,8 +69,8 @@ public struct TrustError: Error, Hashable, Sendable, CustomStringConvertible {
     public var description: String { "\(reason) [\(code.rawValue)]" }
 }
 
-/// The proof that a block is final, in one format for every engine: commit votes for the header's id whose power reaches the
-/// threshold of the set that the header names. Verified without the engine, offline.
+/// The proof that a block is final, in one format for every engine: commit votes for the header's id whose power
+/// reaches the threshold of the set that the header names. Verified without the engine, offline.
 public struct Certificate: Hashable, Sendable, CBORCodable {
     public let round: UInt32
     /// Sorted by key, none twice.

@@ -1,7 +1,7 @@
 import Primitives
 
-/// Who may certify blocks: keys with power, and the power that signatures must reach. The threshold is explicit, so that one
-/// format serves every engine: all of one key (solo), a majority (etcd), over two thirds (Byzantine engines).
+/// Who may certify blocks: keys with power, and the power that signatures must reach. The threshold is explicit, so
+/// that one format serves every engine: all of one key (solo), a majority (etcd), over two thirds (Byzantine engines).
 public struct ValidatorSet: Hashable, Sendable, CBORCodable {
     public struct Validator: Hashable, Sendable, CBORCodable {
         public let key: PublicKey
@@ -33,8 +33,8 @@ public struct ValidatorSet: Hashable, Sendable, CBORCodable {
     public let validators: [Validator]
     public let threshold: UInt64
 
-    /// Nil for no or too many validators, a key twice, a power of zero, or a threshold of at most half of the power: two
-    /// certificates of one height could then exist.
+    /// Nil for no or too many validators, a key twice, a power of zero, or a threshold of at most half of the power:
+    /// two certificates of one height could then exist.
     public init?(_ validators: [Validator], threshold: UInt64) {
         let sorted = validators.sorted { $0.key < $1.key }
         guard (1...ValidatorSet.maximumCount).contains(sorted.count),

@@ -76,8 +76,8 @@ public struct TransactionProof: Hashable, Sendable, CBORCodable {
     public let receiptCount: UInt64
     public let receiptPath: [Digest]
 
-    /// What became of the transaction. Throws unless slot, transaction and receipt belong together under headers that the
-    /// anchor's validators made final. Offline.
+    /// What became of the transaction. Throws unless slot, transaction and receipt belong together under headers that
+    /// the anchor's validators made final. Offline.
     public func verify(_ anchor: TrustAnchor) throws(TrustError) -> (transaction: Transaction, receipt: Receipt) {
         try anchor.verify(certified)
         try anchor.verify(block)

@@ -1,6 +1,7 @@
 import Primitives
 
-/// What `proof verify` reads: canonical DAG-CBOR of the format's name, the kind, and the proof with its certified header.
+/// What `proof verify` reads: canonical DAG-CBOR of the format's name, the kind, and the proof with its certified
+/// header.
 public enum ProofFile: Hashable, Sendable, CBORCodable {
     case state(CertifiedStateProof)
     case transaction(TransactionProof)

@@ -2,8 +2,9 @@ import Primitives
 
 /// The ids of all transactions by slot, as an RFC 9162 vector: append-only, with a root in every header.
 ///
-/// Hashes are kept in tiles of 256: tile `position` of level L holds the roots of 256 complete subtrees of 256^L leaves each.
-/// Memory holds only the last tile of each level; full tiles are in the database, so that a proof reads a tile a level.
+/// Hashes are kept in tiles of 256: tile `position` of level L holds the roots of 256 complete subtrees of 256^L leaves
+/// each. Memory holds only the last tile of each level; full tiles are in the database, so that a proof reads a tile a
+/// level.
 public struct TransactionHistory: Hashable, Sendable {
     public static let tileWidth = 256
 
@@ -78,7 +79,8 @@ public struct TransactionHistory: Hashable, Sendable {
         return tail ?? VectorHash.empty
     }
 
-    /// What has to be written so that the vector can be restored and proven: full tiles, and the open ones as they stand.
+    /// What has to be written so that the vector can be restored and proven: full tiles, and the open ones as they
+    /// stand.
     public mutating func takeChangedTiles() -> [Tile] {
         var tiles = changed
         changed = []

@@ -1,6 +1,7 @@
 import Primitives
 
-/// Merkle tree hashes of RFC 9162, section 2.1, over BLAKE2b-256: a leaf is H(0x00 ‖ entry), a node H(0x01 ‖ left ‖ right).
+/// Merkle tree hashes of RFC 9162, section 2.1, over BLAKE2b-256: a leaf is H(0x00 ‖ entry), a node H(0x01 ‖ left ‖
+/// right).
 enum VectorHash {
     static func leaf(_ entry: [UInt8]) -> Digest { .blake2b256([0] + entry) }
 
@@ -58,8 +59,8 @@ enum VectorHash {
         return path
     }
 
-    /// The root that a leaf and its path lead to in a vector of `size` (RFC 9162, section 2.1.3.2); nil if the path has not
-    /// the length that index and size demand.
+    /// The root that a leaf and its path lead to in a vector of `size` (RFC 9162, section 2.1.3.2); nil if the path has
+    /// not the length that index and size demand.
     static func root(leaf: Digest, index: UInt64, size: UInt64, path: [Digest]) -> Digest? {
         guard index < size else { return nil }
         var (place, last) = (index, size - 1)

@@ -1,7 +1,8 @@
 import Primitives
 
-/// An engine that brings validators to agree on the next block: sans-IO, one event in, one batch of effects out. Mirrors the
-/// consensus interface for plugins (`vinculum/draft/consensus.h`), whose requirements CON-1 to CON-10 hold here.
+/// An engine that brings validators to agree on the next block: sans-IO, one event in, one batch of effects out.
+/// Mirrors the consensus interface for plugins (`vinculum/draft/consensus.h`), whose requirements CON-1 to CON-10 hold
+/// here.
 public protocol ConsensusEngine: Sendable {
     /// The id that headers name.
     var id: String { get }

@@ -1,7 +1,8 @@
 import Primitives
 
-/// The node's heart: mempool, consensus engine, execution, decision, commit. A synchronous value with no actor, clock, file
-/// or socket: `step` takes an event and answers effects. Node drives it from one thread, the simulator drives the same type.
+/// The node's heart: mempool, consensus engine, execution, decision, commit. A synchronous value with no actor, clock,
+/// file or socket: `step` takes an event and answers effects. Node drives it from one thread, the simulator drives the
+/// same type.
 public struct Kernel {
     public struct Configuration {
         public var genesis: Genesis
@@ -37,7 +38,8 @@ public struct Kernel {
     var candidates: [Digest: Candidate] = [:]
     /// Blocks that came with messages and were not executed yet.
     var attachments: [Digest: Block] = [:]
-    /// The candidate whose changes are in the store, so that its root could be computed and a decision costs nothing more.
+    /// The candidate whose changes are in the store, so that its root could be computed and a decision costs nothing
+    /// more.
     var applied: (id: Digest, undo: StateUndo)?
     /// Decided, and on its way to the disk: the engine hears of it when it is durable.
     var persisting: CommittedBlock?

@@ -24,8 +24,8 @@ public enum KernelEvent: Sendable {
     }
 }
 
-/// What the kernel wants done, in this order within one step's answer: engine state and blocks persisted and synced, then
-/// votes signed, then the rest.
+/// What the kernel wants done, in this order within one step's answer: engine state and blocks persisted and synced,
+/// then votes signed, then the rest.
 public enum KernelEffect: Sendable {
     /// Keep the engine's state, synced, in place of the last one.
     case persistEngine([UInt8])
@@ -80,8 +80,8 @@ public struct CommittedBlock: Sendable {
     public var firstSlot: UInt64 { header.historySize - UInt64(transactions.count) }
 }
 
-/// Why the kernel cannot go on, or refuses an event. The committed chain is as it was; whether the engine is, nobody can
-/// tell, so that the kernel is made again from the archive.
+/// Why the kernel cannot go on, or refuses an event. The committed chain is as it was; whether the engine is, nobody
+/// can tell, so that the kernel is made again from the archive.
 public struct KernelError: Error, Hashable, Sendable, CustomStringConvertible {
     public enum Code: String, Hashable, Sendable {
         /// The height's rules are of a version that this binary does not execute.

@@ -1,7 +1,7 @@
 import Primitives
 
-/// Transactions that wait for a block: by lane in the order of their sequences, across lanes by fee limit and then arrival.
-/// A value of one thread; every bound is a parameter.
+/// Transactions that wait for a block: by lane in the order of their sequences, across lanes by fee limit and then
+/// arrival. A value of one thread; every bound is a parameter.
 public struct Mempool {
     public struct Limits: Hashable, Sendable {
         public var pendingPerAccount = 64
@@ -37,9 +37,9 @@ public struct Mempool {
     public var count: Int { ids.count }
     public func contains(_ id: Digest) -> Bool { ids.contains(id) }
 
-    /// Takes a transaction in. `expected` is the sequence at which the state has its lane. Refuses a duplicate, a sequence
-    /// that is past or would leave a gap, one more than an account may have waiting, and a replacement whose fee limit is
-    /// not a tenth above the one that waits.
+    /// Takes a transaction in. `expected` is the sequence at which the state has its lane. Refuses a duplicate, a
+    /// sequence that is past or would leave a gap, one more than an account may have waiting, and a replacement whose
+    /// fee limit is not a tenth above the one that waits.
     public mutating func insert(_ transaction: VerifiedTransaction, expected: UInt64) throws(Refusal) {
         let body = transaction.body
         guard !ids.contains(transaction.id) else { throw Refusal(.duplicate, "the transaction is waiting already") }
@@ -87,8 +87,8 @@ public struct Mempool {
         byteCount += transaction.byteCount
     }
 
-    /// Hands transactions to `take` in the order of the pool until it says stop. A lane whose transaction is refused is left
-    /// out from there on. Nothing is removed.
+    /// Hands transactions to `take` in the order of the pool until it says stop. A lane whose transaction is refused is
+    /// left out from there on. Nothing is removed.
     func select(_ take: (VerifiedTransaction) -> Selection) {
         var heap = SelectionHeap()
         for (lane, queue) in lanes {
@@ -129,7 +129,8 @@ public struct Mempool {
         }
     }
 
-    /// Removes a transaction that can never be in a block, and those of its lane that would follow; returns all of them.
+    /// Removes a transaction that can never be in a block, and those of its lane that would follow; returns all of
+    /// them.
     mutating func drop(_ transaction: VerifiedTransaction) -> [VerifiedTransaction] {
         let lane = Lane(account: transaction.body.account, number: transaction.body.lane)
         guard var queue = lanes.removeValue(forKey: lane),

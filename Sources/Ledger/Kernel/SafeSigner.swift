@@ -1,7 +1,7 @@
 import Primitives
 
-/// The rule that keeps a key from signing two things at one place: a key's votes only go forward in (height, round, step).
-/// Pure; the caller syncs `state` to disk before a signature leaves, and keeps it across a change of engine.
+/// The rule that keeps a key from signing two things at one place: a key's votes only go forward in (height, round,
+/// step). Pure; the caller syncs `state` to disk before a signature leaves, and keeps it across a change of engine.
 public struct SafeSigner: Hashable, Sendable {
     /// The last vote that was granted.
     public private(set) var last: Vote?

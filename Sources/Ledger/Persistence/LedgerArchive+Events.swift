@@ -9,8 +9,8 @@ extension LedgerArchive {
         public let event: Event
     }
 
-    /// Events after a cursor (0 at first), in order, and the cursor to go on from. Delivered at least once: a subscriber
-    /// stores the cursor after it has acted.
+    /// Events after a cursor (0 at first), in order, and the cursor to go on from. Delivered at least once: a
+    /// subscriber stores the cursor after it has acted.
     public func events(
         after cursor: UInt64, module: String? = nil, kind: String? = nil, pathPrefix: [UInt8]? = nil,
         account: AccountID? = nil, limit: Int = 1_000
@@ -39,8 +39,8 @@ extension LedgerArchive {
 
     // MARK: Receipts
 
-    /// Receipts as they are stored: the number of the block's first event, then code, fee, units and number of events of
-    /// each. The events themselves are in the log and not written twice.
+    /// Receipts as they are stored: the number of the block's first event, then code, fee, units and number of events
+    /// of each. The events themselves are in the log and not written twice.
     func encodeReceipts(_ receipts: [Receipt]) throws(LedgerArchiveError) -> [UInt8] {
         let last = try stored { () throws(StorageError) in try database.lastSequence() }
         var encoder = CBOREncoder(capacity: 16 + 24 * receipts.count)

@@ -11,8 +11,8 @@ public struct RestoredLedger {
 }
 
 extension LedgerArchive {
-    /// Restores the last committed state: the newest snapshot (or the genesis) and the change sets after it, compared at the
-    /// end with the state root of the last header. Nothing is executed again. Nil for a database without blocks.
+    /// Restores the last committed state: the newest snapshot (or the genesis) and the change sets after it, compared
+    /// at the end with the state root of the last header. Nothing is executed again. Nil for a database without blocks.
     public func restore(
         genesis: Genesis, rules: Rules, store: any StateStore = MemoryStateStore()
     ) throws(LedgerArchiveError) -> RestoredLedger? {

@@ -1,8 +1,8 @@
 import Primitives
 import Storage
 
-/// The chain on disk: blocks as rows, transactions by slot and id, events by cursor, snapshots of the state. Owned by one
-/// thread, the one that runs the kernel or one that it hands blocks to.
+/// The chain on disk: blocks as rows, transactions by slot and id, events by cursor, snapshots of the state. Owned by
+/// one thread, the one that runs the kernel or one that it hands blocks to.
 public final class LedgerArchive {
     public let database: LedgerDatabase
     public var snapshotPolicy = SnapshotPolicy()
@@ -83,8 +83,8 @@ public final class LedgerArchive {
             || changedByteCount >= max(snapshotPolicy.leastByteCount, snapshotPolicy.stateMultiple * stateByteCount)
     }
 
-    /// Stores a snapshot of the committed state at `height`; chunks that have not changed since the last are not written
-    /// again. It counts once this has returned.
+    /// Stores a snapshot of the committed state at `height`; chunks that have not changed since the last are not
+    /// written again. It counts once this has returned.
     public func takeSnapshot(of store: any StateStore, height: UInt64) throws(LedgerArchiveError) {
         let root = store.root()
         try stored { () throws(StorageError) in try database.beginSnapshot(height: height, root: root.bytes) }
@@ -195,8 +195,8 @@ public final class LedgerArchive {
 
     // MARK: Proofs
 
-    /// Proves the transaction in a slot, and its receipt, under the last certified header. Reads a tile for each level of
-    /// 256 transactions, and the block.
+    /// Proves the transaction in a slot, and its receipt, under the last certified header. Reads a tile for each level
+    /// of 256 transactions, and the block.
     public func prove(
         slot: UInt64, history: TransactionHistory, head: CertifiedHeader
     ) throws(LedgerArchiveError) -> TransactionProof {

@@ -1,7 +1,7 @@
 import Primitives
 
-/// What a module tells the world about a committed block. Covered by the receipts root, kept in the log, found by module,
-/// kind, path and account.
+/// What a module tells the world about a committed block. Covered by the receipts root, kept in the log, found by
+/// module, kind, path and account.
 public struct Event: Hashable, Sendable, CBORCodable {
     public let module: String
     public let kind: String

@@ -1,9 +1,10 @@
 import Primitives
 
-/// A ledger in memory for tests of modules: apply actions block by block, look at the state, check what must always hold.
+/// A ledger in memory for tests of modules: apply actions block by block, look at the state, check what must always
+/// hold.
 ///
-/// Keys come from numbers, blocks follow one another a second apart, and beacons are digests of heights, so that a test is
-/// the same each time it runs.
+/// Keys come from numbers, blocks follow one another a second apart, and beacons are digests of heights, so that a test
+/// is the same each time it runs.
 public struct LedgerHarness {
     public private(set) var state: LedgerState
     public private(set) var height: UInt64 = 0
@@ -38,8 +39,8 @@ public struct LedgerHarness {
     /// The account of a numbered key.
     public static func account(_ number: UInt64) -> AccountID { AccountID(key(number).publicKey) }
 
-    /// A signed call with the sender's next sequence. Use `lane` for more than one call of a sender in a block, or `skipping`
-    /// for calls of the same lane that come before it in the block.
+    /// A signed call with the sender's next sequence. Use `lane` for more than one call of a sender in a block, or
+    /// `skipping` for calls of the same lane that come before it in the block.
     public func call(
         _ module: String, _ call: ActionCall, from number: UInt64, lane: UInt8 = 0, skipping: UInt64 = 0,
         payer: AccountID? = nil, feeLimit: Amount? = nil, cosigners: [UInt64] = []
@@ -56,8 +57,8 @@ public struct LedgerHarness {
             verifying: Transaction(body, signedBy: [key] + cosigners.map { LedgerHarness.key($0) }))
     }
 
-    /// Makes a block of the transactions, and the time pass before it. Throws if a transaction can be in no block or the
-    /// invariant does not hold; a transaction that fails is in the receipts.
+    /// Makes a block of the transactions, and the time pass before it. Throws if a transaction can be in no block or
+    /// the invariant does not hold; a transaction that fails is in the receipts.
     @discardableResult
     public mutating func block(
         _ transactions: [VerifiedTransaction] = [], afterMilliseconds: UInt64 = 1_000, beacon: Digest? = nil

@@ -19,8 +19,8 @@ public protocol LedgerModule: Sendable {
     /// rules and makes the block invalid.
     func endBlock(_ context: inout ModuleContext) throws(Refusal)
 
-    /// Whether the module lets `payer`, a derived account that it owns, pay up to `feeLimit` for this call of `sender`: so
-    /// that sites need no tokens. Reads only.
+    /// Whether the module lets `payer`, a derived account that it owns, pay up to `feeLimit` for this call of `sender`:
+    /// so that sites need no tokens. Reads only.
     func approvesPayer(
         _ payer: AccountID, feeLimit: Amount, for call: ActionCall, _ context: inout ModuleContext
     ) throws(Refusal) -> Bool

@@ -1,7 +1,7 @@
 import Primitives
 
-/// The state machine without consensus, headers or disk: blocks of transactions over a store. What the kernel drives, and
-/// what tests of modules apply actions with.
+/// The state machine without consensus, headers or disk: blocks of transactions over a store. What the kernel drives,
+/// and what tests of modules apply actions with.
 public struct LedgerState {
     public let rules: Rules
     public let chain: CID

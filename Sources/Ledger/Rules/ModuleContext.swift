@@ -18,8 +18,8 @@ public struct BlockInfo: Hashable, Sendable {
     }
 }
 
-/// A module's window on the ledger while it executes: the state, native balances, events, units. A value of one thread, that
-/// lives as long as the call.
+/// A module's window on the ledger while it executes: the state, native balances, events, units. A value of one thread,
+/// that lives as long as the call.
 ///
 /// Paths are absolute (`m/NAME/…`). A module reads everything and writes only below its own prefix; a function of an
 /// earlier module that another one calls does its writes inside `acting(as:)`.
@@ -122,8 +122,8 @@ public struct ModuleContext {
         }
     }
 
-    /// Runs a function of another module under its own prefix: how an earlier module's Swift functions write when a later
-    /// module calls them.
+    /// Runs a function of another module under its own prefix: how an earlier module's Swift functions write when a
+    /// later module calls them.
     public mutating func acting<Result>(
         as name: String, _ body: (inout ModuleContext) throws(Refusal) -> Result
     ) throws(Refusal) -> Result {

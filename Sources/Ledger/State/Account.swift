@@ -49,7 +49,8 @@ public struct LaneSequences: Hashable, Sendable {
     }
 }
 
-/// What the ledger knows of an account: the leaf at `a/` + its 33 bytes. A transfer touches two such leaves and no more.
+/// What the ledger knows of an account: the leaf at `a/` + its 33 bytes. A transfer touches two such leaves and no
+/// more.
 public struct Account: Hashable, Sendable, CBORCodable {
     public var balance: Amount
     public var sequences: LaneSequences

@@ -32,8 +32,8 @@ public struct Authorisation: Hashable, Sendable, CBORCodable {
     /// Above zero, and within the sum of the weights.
     public let threshold: UInt64
 
-    /// Sorts the keys. Refuses an empty record, more than `maximumKeys`, a key twice, a weight of zero, and a threshold that
-    /// is zero or cannot be reached: nobody could act for the account again.
+    /// Sorts the keys. Refuses an empty record, more than `maximumKeys`, a key twice, a weight of zero, and a threshold
+    /// that is zero or cannot be reached: nobody could act for the account again.
     public init(keys: [WeightedKey], threshold: UInt64) throws(Refusal) {
         let sorted = keys.sorted { $0.key < $1.key }
         guard !sorted.isEmpty, sorted.count <= Authorisation.maximumKeys else {

@@ -1,7 +1,7 @@
 import Primitives
 
-/// Changes on top of a store that are not in it yet: those of a block while it is executed. Accounts are held decoded, so
-/// that an account which many transactions touch is read once and written once.
+/// Changes on top of a store that are not in it yet: those of a block while it is executed. Accounts are held decoded,
+/// so that an account which many transactions touch is read once and written once.
 ///
 /// A journal takes a failed transaction back: `mark()` before it, `rollBack(to:)` after it.
 struct StateOverlay {

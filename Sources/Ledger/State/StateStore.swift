@@ -1,6 +1,7 @@
 import Primitives
 
-/// Where the state lives: an ordered map of byte paths under a Merkle root. Modules see it only through `ModuleContext`.
+/// Where the state lives: an ordered map of byte paths under a Merkle root. Modules see it only through
+/// `ModuleContext`.
 ///
 /// One thread at a time. Memory is the first store; one on disk can follow without a change of formats.
 public protocol StateStore: AnyObject {

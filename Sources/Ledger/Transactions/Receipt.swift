@@ -15,8 +15,8 @@ public struct Receipt: Hashable, Sendable, CBORCodable {
         self.events = events
     }
 
-    /// The leaf of the receipts vector. It holds the id, so that a receipt is proven to be a transaction's whatever its place;
-    /// zero for the end of the block.
+    /// The leaf of the receipts vector. It holds the id, so that a receipt is proven to be a transaction's whatever its
+    /// place; zero for the end of the block.
     func leaf(of transactionID: Digest) -> Digest {
         var entry = transactionID.bytes
         entry.append(contentsOf: encoded())

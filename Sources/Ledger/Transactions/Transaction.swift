@@ -5,7 +5,8 @@ public struct TransactionBody: Hashable, Sendable, CBORCodable {
     /// The CID of the genesis: a transaction of one chain is worth nothing on another.
     public let chain: CID
     public let account: AccountID
-    /// 0 to 15; each lane has a sequence of its own, so that independent programs of one account do not wait for another.
+    /// 0 to 15; each lane has a sequence of its own, so that independent programs of one account do not wait for
+    /// another.
     public let lane: UInt8
     public let sequence: UInt64
     /// The last height at which the transaction may be in a block.

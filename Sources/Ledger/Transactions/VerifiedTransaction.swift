@@ -34,7 +34,8 @@ public enum TransactionVerifier {
     /// Transactions of one task; smaller groups lose more to scheduling than they win.
     public static let groupSize = 32
 
-    /// Decodes and checks each; the results are in the order of `encoded`. Runs on the cooperative pool: nothing blocks.
+    /// Decodes and checks each; the results are in the order of `encoded`. Runs on the cooperative pool: nothing
+    /// blocks.
     public static func verify(
         _ encoded: [[UInt8]], byteLimit: Int = 64 << 10
     ) async -> [Result<VerifiedTransaction, Refusal>] {

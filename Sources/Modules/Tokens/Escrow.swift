@@ -1,8 +1,8 @@
 import Ledger
 import Primitives
 
-/// Tokens that a module holds for a purpose: the balance of an account derived from the module and an id. No key signs for
-/// it; only the module's rules move it. The functions are for modules, with their own running context.
+/// Tokens that a module holds for a purpose: the balance of an account derived from the module and an id. No key signs
+/// for it; only the module's rules move it. The functions are for modules, with their own running context.
 public enum Escrow {
     /// The account that holds the escrow `id` of `module`.
     public static func account(module: String, id: [UInt8]) -> AccountID { .derived(module: module, id: id) }

@@ -1,8 +1,8 @@
 import Ledger
 import Primitives
 
-/// The supply, and the law that nothing is made or lost: after each block, what was minted less what was burned is the sum
-/// of all balances, escrows included.
+/// The supply, and the law that nothing is made or lost: after each block, what was minted less what was burned is the
+/// sum of all balances, escrows included.
 public enum Supply {
     public static func counters(_ state: LedgerState) throws(Refusal) -> SupplyCounters {
         guard let bytes = state.store.get(TokensModule.supplyPath) else {

@@ -1,8 +1,8 @@
 import Ledger
 import Primitives
 
-/// The native token: transfers, fees and where they go, the supply, multi-signature accounts, and escrows for the modules
-/// above. Balances themselves are the ledger's, in the account leaves.
+/// The native token: transfers, fees and where they go, the supply, multi-signature accounts, and escrows for the
+/// modules above. Balances themselves are the ledger's, in the account leaves.
 public struct TokensModule: LedgerModule {
     public static let name = "tokens"
 

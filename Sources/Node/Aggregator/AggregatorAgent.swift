@@ -11,8 +11,8 @@ public protocol AggregatorGateway: StateReader, ObjectReader {
     func nowMilliseconds() -> UInt64
 }
 
-/// A job's aggregator: starts the job, proposes each round's model, and moves the job on when a deadline passes. Holds no
-/// state: the next step is read from the ledger, and a model that was proposed twice has the same bytes.
+/// A job's aggregator: starts the job, proposes each round's model, and moves the job on when a deadline passes. Holds
+/// no state: the next step is read from the ledger, and a model that was proposed twice has the same bytes.
 public struct AggregatorAgent: Sendable {
     private let gateway: any AggregatorGateway
     private let sender: any TransactionSender

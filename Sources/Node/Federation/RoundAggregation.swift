@@ -2,8 +2,8 @@ import Federation
 import Primitives
 import Training
 
-/// The next global model, from public inputs alone: the aggregator computes it to propose it, auditors to confirm it, and
-/// all get the same bytes.
+/// The next global model, from public inputs alone: the aggregator computes it to propose it, auditors to confirm it,
+/// and all get the same bytes.
 public enum RoundAggregation {
     /// A model as it is stored and named.
     public struct Result: Sendable {
@@ -14,8 +14,8 @@ public enum RoundAggregation {
 
     /// Sums the included members' updates, divides by their public size bands, and takes the server's step.
     ///
-    /// The step's momentum is what the last published step did to the model, so that it needs no state of its own: whoever
-    /// has the last two models has it.
+    /// The step's momentum is what the last published step did to the model, so that it needs no state of its own:
+    /// whoever has the last two models has it.
     public static func next(
         _ job: JobReader, round number: UInt32, included: [UInt32], objects: any ObjectReader
     ) async throws -> Result {

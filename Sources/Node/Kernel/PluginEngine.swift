@@ -2,7 +2,8 @@ import Ledger
 import PluginHost
 import Primitives
 
-/// A consensus plugin behind the kernel's protocol: the two vocabularies are the same, on either side of the C interface.
+/// A consensus plugin behind the kernel's protocol: the two vocabularies are the same, on either side of the C
+/// interface.
 ///
 /// The instance is used by the kernel's thread alone, which owns the kernel and so this value; nothing else holds a
 /// reference to it. That is the argument for `@unchecked Sendable`.

@@ -73,8 +73,8 @@ public actor LightClient: SiteGateway {
         }
     }
 
-    /// Before the first block nothing is certified: the client executes the genesis itself. A node that has shown a block
-    /// cannot go back to it.
+    /// Before the first block nothing is certified: the client executes the genesis itself. A node that has shown a
+    /// block cannot go back to it.
     private func genesisValue(at path: [UInt8]) throws -> [UInt8]? {
         if let newest { throw LightClientError.stale(height: 0, known: newest.height) }
         if genesisState == nil {

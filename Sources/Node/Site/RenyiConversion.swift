@@ -12,8 +12,8 @@ public enum RenyiConversion {
         log((order - 1) / order) - (log(delta) + log(order)) / (order - 1)
     }
 
-    /// The limit at each order that keeps a dataset within `epsilon` at `delta`, in 1e-9, rounded down. An order at which
-    /// no cost at all is within it has the limit 0.
+    /// The limit at each order that keeps a dataset within `epsilon` at `delta`, in 1e-9, rounded down. An order at
+    /// which no cost at all is within it has the limit 0.
     public static func limits(epsilon: Double, deltaTrillionths: UInt64) -> CostVector {
         let delta = Double(deltaTrillionths) / 1e12
         let limits = RenyiOrders.timesFour.map { quarters -> UInt64 in

@@ -34,7 +34,8 @@ public struct PreparedUpdate: Sendable {
     }
 }
 
-/// Makes the protected update of a round. `SandboxedWork` trains; tests and the demo's misbehaving sites put others here.
+/// Makes the protected update of a round. `SandboxedWork` trains; tests and the demo's misbehaving sites put others
+/// here.
 public protocol RoundWork: Sendable {
     /// The cost that `prepare` will charge, before anything is computed.
     func cost(of terms: JobTerms) async throws -> CostVector

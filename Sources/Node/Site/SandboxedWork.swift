@@ -5,10 +5,11 @@ import Privacy
 import TaskRunner
 import Training
 
-/// An honest site's work: the trainer runs in a sandbox over the local data, the privacy plugin adds noise to the clipped
-/// sum, and what comes out is the update.
+/// An honest site's work: the trainer runs in a sandbox over the local data, the privacy plugin adds noise to the
+/// clipped sum, and what comes out is the update.
 ///
-/// The exact sum exists in a task's folder that only the task's user can read, and is removed before the update is handed on.
+/// The exact sum exists in a task's folder that only the task's user can read, and is removed before the update is
+/// handed on.
 public struct SandboxedWork: RoundWork {
     public struct Settings: Sendable {
         /// The trainer's program.

@@ -12,8 +12,8 @@ public protocol SiteGateway: StateReader {
     func object(_ id: CID) async throws -> [UInt8]
     /// Stores an object where the job's parties can fetch it.
     func store(object: [UInt8], as id: CID) async throws
-    /// Sends a transaction and waits until a block holds it. The code is the node's word: callers read the state anew and
-    /// believe that.
+    /// Sends a transaction and waits until a block holds it. The code is the node's word: callers read the state anew
+    /// and believe that.
     func submit(_ transaction: Transaction) async throws -> ResultCode
     /// Returns when there is a block after `height`, or when it is time to look again anyway.
     func waitForBlock(after height: UInt64) async throws

@@ -96,8 +96,8 @@ extension SiteRules: SiteJudgement {
         return nil
     }
 
-    /// A guarantee is at least as strong as the policy's weakest if its unit is at least as large, its relation the same,
-    /// it holds against at least as many, and neither delta nor epsilon is larger.
+    /// A guarantee is at least as strong as the policy's weakest if its unit is at least as large, its relation the
+    /// same, it holds against at least as many, and neither delta nor epsilon is larger.
     private func refusalOfGuarantee(_ terms: JobTerms) -> SiteDecision? {
         let offered = terms.guarantee
         guard offered.unit.rawValue >= weakest.unit.rawValue, offered.relation == weakest.relation else {

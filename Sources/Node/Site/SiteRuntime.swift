@@ -6,7 +6,8 @@ import Primitives
 import TaskRunner
 import Training
 
-/// A data owner's site at work: opens what its policy file names, says what it has to say on the ledger, and serves jobs.
+/// A data owner's site at work: opens what its policy file names, says what it has to say on the ledger, and serves
+/// jobs.
 public struct SiteRuntime: Sendable {
     public let account: AccountID
     private let agent: SiteAgent

@@ -1,9 +1,10 @@
 import Glibc
 
-/// The files of one task: inputs that only the task's user may read, and a place for its output. Removed after the task.
+/// The files of one task: inputs that only the task's user may read, and a place for its output. Removed after the
+/// task.
 ///
-/// A runtime that is root runs tasks as another user. That user must reach the inputs, so the folders above may be passed
-/// through but not listed, and the task's own folder belongs to it alone.
+/// A runtime that is root runs tasks as another user. That user must reach the inputs, so the folders above may be
+/// passed through but not listed, and the task's own folder belongs to it alone.
 struct TaskFolder: Sendable {
     let path: String
     private let taskUser: UInt32

@@ -3,11 +3,11 @@ import PluginHost
 import Primitives
 import Training
 
-/// An auditor's work: measures the revealed updates with the node's own kernels, and lets the job's verifier plugin judge
-/// the integers.
+/// An auditor's work: measures the revealed updates with the node's own kernels, and lets the job's verifier plugin
+/// judge the integers.
 ///
-/// Measures come from released updates and the public holdout alone, and the kernels give the same bits on every machine,
-/// so honest auditors come to equal verdicts.
+/// Measures come from released updates and the public holdout alone, and the kernels give the same bits on every
+/// machine, so honest auditors come to equal verdicts.
 public struct UpdateAuditor: AuditWork {
     private let verifier: PluginLane<VerifierInstance>
 

@@ -33,8 +33,9 @@ public enum PublicDataSets {
         return try IDX.decode(Gzip.decode(packed, limit: limit, place: path + ".gz"), place: path)
     }
 
-    /// The digits fallback: 1,797 images of 8 x 8 (values 0 to 16), the test part of "Optical Recognition of Handwritten
-    /// Digits" (Alpaydin and Kaynak 1998, UCI, CC BY 4.0). The first fifth of a seeded shuffle is the test set.
+    /// The digits fallback: 1,797 images of 8 x 8 (values 0 to 16), the test part of "Optical Recognition of
+    /// Handwritten Digits" (Alpaydin and Kaynak 1998, UCI, CC BY 4.0). The first fifth of a seeded shuffle is the test
+    /// set.
     public static func digits(
         file path: String, seed: UInt64
     ) throws(TrainingError) -> (training: ByteDataset, test: ByteDataset) {

@@ -1,7 +1,8 @@
 import CKernels
 
-/// The part of differential privacy that needs the data: a full-batch sum of gradients, each clipped to a fixed L2 norm,
-/// as integers on a fixed grid. A privacy plugin adds exact noise on the same grid; nothing leaves a site before that.
+/// The part of differential privacy that needs the data: a full-batch sum of gradients, each clipped to a fixed L2
+/// norm, as integers on a fixed grid. A privacy plugin adds exact noise on the same grid; nothing leaves a site before
+/// that.
 ///
 /// Records lie in slots of 32 by their index. Within a slot the sum is float32 in the order of records; each slot is
 /// rounded to the grid and slots are added as integers, which is exact. So a record that is removed (its place stays,
@@ -28,8 +29,8 @@ public struct PrivateGradient: Hashable, Sendable {
     /// An upper bound, in grid units, on the L2 distance between the sums with and without any one record.
     ///
     /// Three parts, u = 2^-24, n = 32:
-    /// - the record itself: factors are rounded down, so its exact clipped gradient is at most `clip`; scaling its output
-    ///   gradient in float32 adds at most u relative, the double-precision norm less than 2^-40: clip (1 + 2u);
+    /// - the record itself: factors are rounded down, so its exact clipped gradient is at most `clip`; scaling its
+    ///   output gradient in float32 adds at most u relative, the double-precision norm less than 2^-40: clip (1 + 2u);
     /// - float32 sums of n products: each of the two slot sums is off by at most gamma = n u / (1 - n u) of the sum of
     ///   magnitudes, whose L2 norm is at most n clip (1 + 2u): 2 gamma n clip (1 + 2u); products that underflow add
     ///   less than 2^-140 each, covered by the last unit;

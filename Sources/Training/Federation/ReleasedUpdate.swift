@@ -1,5 +1,5 @@
-/// A sum of gradients on the fixed grid, with or without noise, as it lies in `update.safetensors`: one I64 tensor `sum`
-/// of the model's length, and what is needed to read it.
+/// A sum of gradients on the fixed grid, with or without noise, as it lies in `update.safetensors`: one I64 tensor
+/// `sum` of the model's length, and what is needed to read it.
 public struct ReleasedUpdate: Hashable, Sendable {
     public var sum: [Int64]
     public var architecture: DenseArchitecture

@@ -2,8 +2,8 @@ import CKernels
 
 /// Forward and backward through a dense network for up to `capacity` rows, in memory of its own that is used again.
 ///
-/// Holds raw memory because the kernels take plain pointers: each buffer is allocated here once, has room for `capacity`
-/// rows of its layer, is never handed out beyond a call, and is freed in `deinit`. One thread at a time.
+/// Holds raw memory because the kernels take plain pointers: each buffer is allocated here once, has room for
+/// `capacity` rows of its layer, is never handed out beyond a call, and is freed in `deinit`. One thread at a time.
 struct DensePass: ~Copyable {
     let architecture: DenseArchitecture
     let capacity: Int
@@ -69,8 +69,8 @@ struct DensePass: ~Copyable {
         }
     }
 
-    /// Clips each record's gradient to L2 norm `clip`, without forming it: for a dense layer the squared norm is that of
-    /// the inputs plus 1 (the bias) times that of the output gradient (Goodfellow 2015, "ghost norm").
+    /// Clips each record's gradient to L2 norm `clip`, without forming it: for a dense layer the squared norm is that
+    /// of the inputs plus 1 (the bias) times that of the output gradient (Goodfellow 2015, "ghost norm").
     ///
     /// A record whose norm is not finite is left out: its factor is 0 and its activations are cleared, so that no
     /// 0 * infinity can reach a sum.

@@ -2,9 +2,9 @@ import CKernels
 
 /// The cone of the mean clipped gradients of each class, over a public holdout at one model.
 ///
-/// The gradient of an honest site is a mix of its classes with weights that are not negative, however uneven the site is,
-/// so it lies near this cone. Noise lies near no cone of ten directions among thousands, and records under wrong labels
-/// point out of it.
+/// The gradient of an honest site is a mix of its classes with weights that are not negative, however uneven the site
+/// is, so it lies near this cone. Noise lies near no cone of ten directions among thousands, and records under wrong
+/// labels point out of it.
 public struct ClassCone: Sendable {
     /// The mean clipped gradient of each class that the holdout has.
     let directions: [[Float]]

@@ -1,7 +1,7 @@
 /// Checks of a vector that came from outside, before it may count for anything. Each refusal names the member.
 public enum UpdateChecks {
-    /// Refuses a wrong length (`wrongShape`), NaN and infinities (`notFinite`), a zero vector (`zeroUpdate`), and a norm
-    /// above the limit (`normTooLarge`).
+    /// Refuses a wrong length (`wrongShape`), NaN and infinities (`notFinite`), a zero vector (`zeroUpdate`), and a
+    /// norm above the limit (`normTooLarge`).
     public static func check(
         _ values: [Float], count: Int, normLimit: Double, member: String
     ) throws(TrainingError) {

@@ -66,9 +66,9 @@ public struct UpdateAudit: Sendable {
 
     /// |projection onto the cone| / sqrt(energy that is not noise), at most 1.
     ///
-    /// The noise's own energy, d sigma^2 with deviation sqrt(2d) sigma^2, is public and is taken off together with three
-    /// deviations in the member's favour. The floor of (8 sigma)^2 asks that the projection stands out from noise, whose
-    /// projection onto ten directions is about 3 sigma.
+    /// The noise's own energy, d sigma^2 with deviation sqrt(2d) sigma^2, is public and is taken off together with
+    /// three deviations in the member's favour. The floor of (8 sigma)^2 asks that the projection stands out from
+    /// noise, whose projection onto ten directions is about 3 sigma.
     private func coneScore(_ values: [Float], norm: Double, noise: Double) -> Double {
         let dimensions = Double(values.count)
         let variance = noise * noise

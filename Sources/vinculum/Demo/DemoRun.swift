@@ -69,7 +69,6 @@ struct DemoRun: Sendable {
         let progress = try await follow(job, evaluation)
         console.clear()
         console.line(console.dim("the job has ended; waiting for the comparisons and checking the books"))
-        try await claimRest(of: job)
         let accuracies = try await measured(progress, evaluation)
         let results = try await compared
         let builder = DemoReportBuilder(
@@ -138,29 +137,6 @@ struct DemoRun: Sendable {
         }
         console.line(console.dim("job \(job.hex.prefix(12)) submitted, \(file.escrow) tokens in escrow"))
         return job
-    }
-
-    /// The transaction that ended the job was paid by its escrow, and what its fee did not use came back after the refund:
-    /// the requester fetches it.
-    private func claimRest(of job: Digest) async throws {
-        let key = try SecretKey.load(from: folder.requesterKey)
-        let requester = AccountID(key.publicKey)
-        let escrow = JobRecord.escrow(of: job)
-        let genesis = try Genesis.decode(try DurableFile.read(folder.genesis, limitBytes: 16 << 20))
-        let rest = try await ledger.asking { try await ledger.service.account(escrow).balance }
-        guard !rest.isZero else { return }
-        let own = try await ledger.asking { try await ledger.service.account(requester) }
-        let transaction = Transaction(
-            TransactionBody(
-                chain: genesis.chain, account: requester, lane: 0, sequence: own.nextSequence(lane: 0),
-                validUntilHeight: own.height + 1_000, feeLimit: TransactionFees.agentLimit,
-                module: FederationPaths.module,
-                call: ActionCall(action: "advance", body: JobBody(job: job).encoded())),
-            signedBy: [key])
-        _ = try await ledger.asking {
-            _ = try await ledger.service.submit(transaction.encoded)
-            return try await ledger.service.receipt(of: transaction.id, waitingAtMost: .seconds(20))
-        }
     }
 
     /// Sites say once on the ledger which dataset and which verifiers they have; the last thing they say is that they
