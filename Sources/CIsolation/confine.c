@@ -74,8 +74,8 @@ int isolation_confine_early(int permissions, uint64_t memory_bytes_max) {
 int isolation_confine_late(int permissions) {
     if (permissions & (ISOLATION_PROCESSES | ISOLATION_FILES)) return 0;
 #if defined(OWN_ARCHITECTURE)
-    /* A list of what is refused: files, programs, sockets, other processes. The rest is memory, time and the socket. The
-     * list of what is allowed would break with each version of the Swift runtime and of the C library. */
+    /* A list of what is refused: files, programs, sockets, other processes. The rest is memory, time and the socket.
+     * The list of what is allowed would break with each version of the Swift runtime and of the C library. */
     struct sock_filter program[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, OWN_ARCHITECTURE, 1, 0),

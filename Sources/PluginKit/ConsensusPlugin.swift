@@ -5,8 +5,8 @@ public protocol ConsensusPlugin: Plugin {
     /// [control & configured] Restores what the newest persist effect held; empty on the first start. Deterministic.
     func start(snapshot: [UInt8]) throws(PluginFailure)
 
-    /// [lane & started] Takes one event and writes effects. Deterministic (CON-1, CON-2). When it throws, nothing that it
-    /// wrote counts and its own state must be as before (CON-3).
+    /// [lane & started] Takes one event and writes effects. Deterministic (CON-1, CON-2). When it throws, nothing
+    /// that it wrote counts and its own state must be as before (CON-3).
     func step(_ event: ConsensusEvent, effects: inout ConsensusEffects) throws(PluginFailure)
 
     /// [lane & started] The engine's state. Deterministic.

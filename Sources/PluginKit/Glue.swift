@@ -1,7 +1,7 @@
 import CVinculum
 
-/// An instance as the host holds it: the author's object, the host, and the table that `destroy` frees. `Subject` is the
-/// existential of the kind. Functions of a table get a pointer to this as their first argument.
+/// An instance as the host holds it: the author's object, the host, and the table that `destroy` frees. `Subject` is
+/// the existential of the kind. Functions of a table get a pointer to this as their first argument.
 class Glue<Subject, Table> {
     let plugin: Subject
     let host: HostAccess

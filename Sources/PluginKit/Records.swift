@@ -8,8 +8,8 @@ public struct RecordWriter: Sendable {
 
     public mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
 
-    /// Appends the struct of a record, whose first field is `vin_record`. Trailing bytes follow through `append(tail:)`,
-    /// then `finish`. Returns where the record starts.
+    /// Appends the struct of a record, whose first field is `vin_record`. Trailing bytes follow through
+    /// `append(tail:)`, then `finish`. Returns where the record starts.
     mutating func begin<Record: BitwiseCopyable>(_ record: Record, kind: UInt32) -> Int {
         let start = bytes.count
         var record = record

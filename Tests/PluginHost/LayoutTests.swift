@@ -1,8 +1,8 @@
 import Glibc
 import Testing
 
-/// The layout of every struct of the interface, compiled from the headers, equals the committed golden file of the minor.
-/// The file of a released minor is never edited: what changes there breaks plugins that are out in the world.
+/// The layout of every struct of the interface, compiled from the headers, equals the committed golden file of the
+/// minor. The file of a released minor is never edited: what changes there breaks plugins that are out in the world.
 @Suite struct LayoutTests {
     private static let headers = "\(Fixture.root)/Sources/CVinculum/include"
     private static let golden = "\(Fixture.root)/Tests/PluginHost/Layout/abi-1.0.txt"

@@ -14,11 +14,14 @@ import Testing
         let folder = source.prefix + "/package"
         #expect(
             system(
-                "mkdir '\(folder)' && cp '\(source.library)' '\(folder)' && cp '\(source.manifestPath)' '\(folder)/plugin.toml'"
+                """
+                mkdir '\(folder)' && cp '\(source.library)' '\(folder)' && \
+                cp '\(source.manifestPath)' '\(folder)/plugin.toml'
+                """
             ) == 0)
         #expect(
             system(
-                "rm -rf '\(target.prefix)/etc/vinculum/plugins-available' '\(target.prefix)/etc/vinculum/plugins-enabled'"
+                "cd '\(target.prefix)/etc/vinculum' && rm -rf plugins-available plugins-enabled"
             ) == 0)
         let registry = PluginRegistry(
             folders: PluginFolders(prefix: target.prefix), allowedUnsigned: [source.sha256])
@@ -39,7 +42,10 @@ import Testing
         let folder = source.prefix + "/package"
         #expect(
             system(
-                "mkdir '\(folder)' && cp '\(source.library)' '\(folder)' && cp '\(source.manifestPath)' '\(folder)/plugin.toml'"
+                """
+                mkdir '\(folder)' && cp '\(source.library)' '\(folder)' && \
+                cp '\(source.manifestPath)' '\(folder)/plugin.toml'
+                """
             ) == 0)
         #expect(system("printf x >> '\(folder)/engine.so'") == 0)
         let prefix = source.prefix + "/other"

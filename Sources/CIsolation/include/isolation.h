@@ -1,6 +1,6 @@
 /*
- * What Swift cannot call itself: sealed memory files, descriptors over sockets, the confinement of a child. Every function
- * answers 0 or more, or a negative errno. No state, any thread, unless said.
+ * What Swift cannot call itself: sealed memory files, descriptors over sockets, the confinement of a child. Every
+ * function answers 0 or more, or a negative errno. No state, any thread, unless said.
  */
 #ifndef VINCULUM_ISOLATION_H
 #define VINCULUM_ISOLATION_H
@@ -15,7 +15,8 @@ int isolation_memory_file(const char *name, int sealable);
 /* No more writes, growth, shrinking or seals. */
 int isolation_seal(int descriptor);
 
-/* No growth, shrinking or further seals; writes stay possible. Who maps the file cannot be hurt by another's truncation. */
+/* No growth, shrinking or further seals; writes stay possible. Who maps the file cannot be hurt by another's
+ * truncation. */
 int isolation_seal_size(int descriptor);
 
 /* 1 if all seals of isolation_seal are set. */
@@ -29,8 +30,9 @@ ssize_t isolation_receive(int socket, void *bytes, size_t size, int *descriptor)
 int isolation_set_timeout(int socket, uint32_t timeout_ms);
 
 /*
- * Starts `arguments[0]` with the socket as descriptor 3 and the library as descriptor 4 (both copied), /dev/null as 0 and 1,
- * standard error kept, every other descriptor closed, and an environment without the host's secrets. Answers the pid.
+ * Starts `arguments[0]` with the socket as descriptor 3 and the library as descriptor 4 (both copied), /dev/null as
+ * 0 and 1, standard error kept, every other descriptor closed, and an environment without the host's secrets.
+ * Answers the pid.
  */
 pid_t isolation_spawn(char *const arguments[], char *const environment[], int socket, int library);
 
@@ -51,8 +53,8 @@ enum {
     ISOLATION_HAS_DROPPED_USER = 32
 };
 
-/* Before the library is loaded: limits, no new privileges, a network namespace with nothing in it, no writes (Landlock), and
- * another user when it is root. Answers what holds. */
+/* Before the library is loaded: limits, no new privileges, a network namespace with nothing in it, no writes
+ * (Landlock), and another user when it is root. Answers what holds. */
 int isolation_confine_early(int permissions, uint64_t memory_bytes_max);
 
 /* After the library is loaded: a system-call filter, for children that neither open files nor start programs. */

@@ -3,8 +3,8 @@ public import Primitives
 
 /// What a call of a plugin costs. Needs an engine that answers a step; `consensus-solo` or a few lines of C.
 ///
-/// Prints nothing; whoever calls decides how. Times are of this thread's wall clock, medians over many rounds, because the
-/// machines that run this are shared.
+/// Prints nothing; whoever calls decides how. Times are of this thread's wall clock, medians over many rounds,
+/// because the machines that run this are shared.
 public struct PluginCallBenchmark {
     /// Nanoseconds.
     public struct Figures: Sendable, Hashable {
@@ -56,8 +56,8 @@ public struct PluginCallBenchmark {
             isolatedKibibyte: Double(times[times.count / 2]), isolatedKibibyte90: Double(times[times.count * 9 / 10]))
     }
 
-    /// Nanoseconds to hand `buffer` over to a privacy plugin (`combine` into itself), median: nothing of it goes through
-    /// the socket. The plugin must have begun a round as aggregator.
+    /// Nanoseconds to hand `buffer` over to a privacy plugin (`combine` into itself), median: nothing of it goes
+    /// through the socket. The plugin must have begun a round as aggregator.
     public static func combine(
         _ plugin: PrivacyInstance, member: PublicKey, vector: PluginBuffer, total: PluginBuffer, rounds: Int = 200
     ) throws(PluginError) -> Double {

@@ -28,8 +28,8 @@ extension DirectTarget {
         }
     }
 
-    /// Inputs: program, its digest, limits, flags, output path, then packed arguments, environment, host and inside paths
-    /// of the inputs in turn.
+    /// Inputs: program, its digest, limits, flags, output path, then packed arguments, environment, host and inside
+    /// paths of the inputs in turn.
     private func prepare(_ table: vin_runtime, _ inputs: [[UInt8]]) throws(PluginError) -> [[UInt8]] {
         guard let digest = Plain.value(input(inputs, 1), as: vin_digest.self),
             let limits = Plain.value(input(inputs, 2), as: vin_task_limits.self),

@@ -6,9 +6,9 @@ import Synchronization
 
 /// The host as one instance sees it: what stands behind `vin_host.host_data`.
 ///
-/// `report_error` and the thread check are the only mutable parts: the first is behind a lock, the second is atomic. The
-/// C struct is written once in the initialiser and stays where it is until the object dies, which is after `destroy`.
-/// That is the argument for `@unchecked Sendable`.
+/// `report_error` and the thread check are the only mutable parts: the first is behind a lock, the second is atomic.
+/// The C struct is written once in the initialiser and stays where it is until the object dies, which is after
+/// `destroy`. That is the argument for `@unchecked Sendable`.
 final class HostContext: @unchecked Sendable {
     let plugin: String
     let granted: Set<PluginService>
@@ -70,8 +70,8 @@ final class HostContext: @unchecked Sendable {
     }
 }
 
-/// The tables of the services: one of each for the process, because `host_data` tells instances apart. Constant data that
-/// is never freed, which is why sharing the pointers is safe.
+/// The tables of the services: one of each for the process, because `host_data` tells instances apart. Constant data
+/// that is never freed, which is why sharing the pointers is safe.
 enum HostTables {
     // Points at bytes that are written once, here, and never freed: that is the argument for `nonisolated(unsafe)`.
     nonisolated(unsafe) static let version: vin_bytes = {

@@ -1,7 +1,7 @@
 import Primitives
 
-/// A host with one validator and no disk: drives an engine through blocks, timers, lost votes and noise, and writes down
-/// every byte that it answers.
+/// A host with one validator and no disk: drives an engine through blocks, timers, lost votes and noise, and writes
+/// down every byte that it answers.
 struct ConsensusScenario {
     private var numbers: SeededNumbers
     private var now: Int64 = 1_700_000_000_000

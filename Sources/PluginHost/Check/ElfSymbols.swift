@@ -1,4 +1,5 @@
-/// The dynamic symbols of a 64-bit little-endian ELF library, read from its section headers. Source: System V ABI, gABI 4.1.
+/// The dynamic symbols of a 64-bit little-endian ELF library, read from its section headers. Source: System V ABI,
+/// gABI 4.1.
 ///
 /// Every offset is checked: the file is not trusted.
 struct ElfSymbols {
@@ -63,8 +64,8 @@ private struct ElfReader {
     }
 }
 
-/// What a sans-IO plugin may want of others: memory, strings, arithmetic, the Swift runtime and standard library, and the
-/// pure parts of libsodium. A lint, not a boundary: the boundary is the child process.
+/// What a sans-IO plugin may want of others: memory, strings, arithmetic, the Swift runtime and standard library,
+/// and the pure parts of libsodium. A lint, not a boundary: the boundary is the child process.
 enum AllowedSymbols {
     private static let names: Set<String> = [
         "__cxa_finalize", "__gmon_start__", "__stack_chk_fail", "_ITM_deregisterTMCloneTable",

@@ -1,7 +1,7 @@
 /// A bridge. See `draft/bridge.h` for the records and for what the calls promise.
 public final class BridgeInstance: PluginInstance {
-    /// What became final after the cursor (records), and the new cursor, which the caller stores after it has handled the
-    /// records (BRI-1).
+    /// What became final after the cursor (records), and the new cursor, which the caller stores after it has
+    /// handled the records (BRI-1).
     public func observe(
         cursor: [UInt8], limit: UInt32, wait: Duration
     ) throws(PluginError) -> (records: [UInt8], cursor: [UInt8]) {

@@ -32,7 +32,8 @@ public enum ConsensusEffect: Sendable, Hashable {
 }
 
 extension ConsensusEffect {
-    /// Reads a batch and puts it into the order in which it is to be applied (CON-3). A malformed batch is refused whole.
+    /// Reads a batch and puts it into the order in which it is to be applied (CON-3). A malformed batch is refused
+    /// whole.
     public static func decode(_ bytes: [UInt8], plugin: String) throws(PluginError) -> [ConsensusEffect] {
         if bytes.isEmpty { return [] }
         var decoder = RecordDecoder(bytes, plugin: plugin, call: "step")

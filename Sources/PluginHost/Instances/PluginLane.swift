@@ -3,8 +3,8 @@ import Synchronization
 
 /// An instance with a thread of its own, for async code.
 ///
-/// A call that blocks on Swift's cooperative pool can hang the whole node, so calls of plugins never run there: the lane's
-/// thread takes them one at a time, in the order in which they were asked for.
+/// A call that blocks on Swift's cooperative pool can hang the whole node, so calls of plugins never run there: the
+/// lane's thread takes them one at a time, in the order in which they were asked for.
 public final class PluginLane<Instance: PluginInstance>: Sendable {
     private let queue = LaneQueue()
 
@@ -42,8 +42,8 @@ public final class PluginLane<Instance: PluginInstance>: Sendable {
 
 /// The thread and what waits for it.
 ///
-/// `items`, `finished` and `owner` are only touched under `mutex`; the owner itself is only used by the thread. That is the
-/// argument for `@unchecked Sendable`.
+/// `items`, `finished` and `owner` are only touched under `mutex`; the owner itself is only used by the thread. That
+/// is the argument for `@unchecked Sendable`.
 private final class LaneQueue: @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)

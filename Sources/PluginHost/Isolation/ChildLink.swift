@@ -4,8 +4,9 @@ import Synchronization
 
 /// The child's end of the socket: answers go out, and services are asked for in the middle of a call.
 ///
-/// The channel is used by the serving thread for frames in both directions, and by other threads of the plugin for one-way
-/// frames (log, metrics); sending is behind a lock, receiving is the serving thread's alone. That is the argument for
+/// The channel is used by the serving thread for frames in both directions, and by other threads of the plugin for
+/// one-way frames (log, metrics); sending is behind a lock, receiving is the serving thread's alone. That is the
+/// argument for
 /// `@unchecked Sendable`.
 final class ChildLink: @unchecked Sendable {
     private let channel: Channel

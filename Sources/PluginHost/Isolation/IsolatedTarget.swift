@@ -2,7 +2,8 @@ import CIsolation
 import Glibc
 import Primitives
 
-/// An instance in a child process. A crash, a hang or a broken protocol there is an error here, and the end of the child.
+/// An instance in a child process. A crash, a hang or a broken protocol there is an error here, and the end of the
+/// child.
 final class IsolatedTarget: CallTarget {
     let manifest: Manifest
     private let services: HostServices

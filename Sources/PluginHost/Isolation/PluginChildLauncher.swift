@@ -22,6 +22,17 @@ public struct PluginChildLauncher: Sendable {
         self.memoryBytesMax = memoryBytesMax
     }
 
+    /// A launcher for this program, if it is `vinculum` and so knows the hidden argument; nil in tests and other programs,
+    /// where plugins then stay in the process.
+    public static var ofThisProgram: PluginChildLauncher? {
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        let count = buffer.withUnsafeMutableBytes { raw in
+            raw.bindMemory(to: CChar.self).baseAddress.map { readlink("/proc/self/exe", $0, raw.count) } ?? -1
+        }
+        let path = String(decoding: buffer.prefix(max(count, 0)), as: UTF8.self)
+        return path.hasSuffix("/vinculum") ? PluginChildLauncher() : nil
+    }
+
     /// Starts a child. Its environment has nothing of the host's but what finds libraries and programs.
     func start(library: SealedLibrary) throws(Channel.Failure) -> (process: pid_t, channel: Channel) {
         var pair: [Int32] = [-1, -1]

@@ -1,7 +1,7 @@
 import Primitives
 
-/// Answers what a child asks of the host. The manifest's list is checked here, on the host's side: the child is not trusted
-/// to keep to it.
+/// Answers what a child asks of the host. The manifest's list is checked here, on the host's side: the child is not
+/// trusted to keep to it.
 struct ServiceBroker {
     let manifest: Manifest
     let services: HostServices

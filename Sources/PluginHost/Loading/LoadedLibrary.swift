@@ -5,7 +5,8 @@ import Synchronization
 
 /// A library that is loaded into this process, for ever.
 ///
-/// Holds pointers to static data of the plugin, which is never unloaded: that is the argument for `@unchecked Sendable`.
+/// Holds pointers to static data of the plugin, which is never unloaded: that is the argument for `@unchecked
+/// Sendable`.
 final class LoadedLibrary: @unchecked Sendable {
     let entry: UnsafePointer<vin_entry>
     let library: SealedLibrary

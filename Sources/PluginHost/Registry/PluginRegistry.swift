@@ -77,12 +77,7 @@ public struct PluginRegistry: Sendable {
     /// - Parameter allowOlder: loads a version below one that was seen before, which is refused otherwise.
     public func verify(_ plugin: InstalledPlugin, allowOlder: Bool = false) throws(PluginError) -> SealedLibrary {
         let manifest = plugin.manifest
-        guard manifest.abiMajor == PluginABI.major, manifest.abiMinor <= PluginABI.minor else {
-            throw PluginError(
-                .abi, plugin: manifest.id, call: "manifest",
-                "wants ABI \(manifest.abiMajor).\(manifest.abiMinor), this host has \(PluginABI.major).\(PluginABI.minor)"
-            )
-        }
+        try manifest.checkHost()
         guard let promised = manifest.sha256 else {
             throw PluginError(.digest, plugin: manifest.id, call: "manifest", "the manifest has no sha256")
         }

@@ -6,8 +6,8 @@ public enum PluginABI {
     public static let minor = UInt32(VIN_ABI_MINOR)
 }
 
-/// The highest version seen of each plugin: lines of `id version`. A signed old version with a known fault is not let in
-/// again unless the operator names it.
+/// The highest version seen of each plugin: lines of `id version`. A signed old version with a known fault is not
+/// let in again unless the operator names it.
 struct SeenVersions {
     let path: String
 

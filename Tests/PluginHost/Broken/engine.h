@@ -35,8 +35,8 @@ static inline vin_status good_step(engine *self, vin_bytes event, const vin_sink
         return VIN_ERROR_INVALID;
     }
     memcpy(&head, event.data, sizeof head);
-    if (head.record.kind < VIN_EVENT_START || head.record.kind > VIN_EVENT_PARAMETERS || head.record.size > event.size ||
-        head.record.size < sizeof head) {
+    int known = head.record.kind >= VIN_EVENT_START && head.record.kind <= VIN_EVENT_PARAMETERS;
+    if (!known || head.record.size > event.size || head.record.size < sizeof head) {
         self->host->report_error(self->host->host_data, VIN_ERROR_UNSUPPORTED, text("not an event"));
         return VIN_ERROR_UNSUPPORTED;
     }
@@ -90,7 +90,8 @@ static const vin_descriptor *descriptor(uint32_t index) {
 }
 static const vin_factory factory = {sizeof factory, 0, count, descriptor, create};
 static const vin_factory *get_factory(vin_bytes kind) {
-    return kind.size == strlen(VIN_KIND_CONSENSUS) && !memcmp(kind.data, VIN_KIND_CONSENSUS, kind.size) ? &factory : NULL;
+    int ours = kind.size == strlen(VIN_KIND_CONSENSUS) && !memcmp(kind.data, VIN_KIND_CONSENSUS, kind.size);
+    return ours ? &factory : NULL;
 }
 static vin_status init(void) { return VIN_OK; }
 static void deinit(void) {}
