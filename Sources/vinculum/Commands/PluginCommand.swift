@@ -18,7 +18,7 @@ struct Plugin: AsyncParsableCommand {
         ).text,
         subcommands: [
             PluginList.self, PluginInfo.self, PluginVerify.self, PluginInstall.self, PluginEnable.self,
-            PluginDisable.self, PluginDoctor.self,
+            PluginDisable.self, PluginDoctor.self, PluginCheck.self,
         ])
 }
 
