@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 
 /// A refusal of the file system, with the path and the operation that met it.
 public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
@@ -49,9 +50,14 @@ public enum DurableFile {
         return bytes
     }
 
+    /// Counts this process's writes, so that no two share a temporary name.
+    private static let writes = Atomic<UInt64>(0)
+
     /// Replaces a file: a temporary neighbour is written and synced, then renamed over it, then the folder is synced.
     public static func replace(_ path: String, with bytes: [UInt8], mode: mode_t = 0o644) throws(FileError) {
-        let temporary = "\(path).\(getpid()).partial"
+        // Two tasks of one process may write one object at the same time, each beside its place.
+        let number = writes.add(1, ordering: .relaxed).newValue
+        let temporary = "\(path).\(getpid())-\(number).partial"
         do throws(FileError) {
             try write(bytes, to: temporary, mode: mode)
             guard rename(temporary, path) == 0 else { throw FileError(operation: "rename", path: path, code: errno) }

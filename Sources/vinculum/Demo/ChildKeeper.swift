@@ -48,7 +48,8 @@ final class ChildKeeper: Sendable {
     /// A process that lives longer is taken to have worked.
     private static let settled = Duration.seconds(5)
     private static let quickEndLimit = 8
-    private static let stopGrace = Duration.seconds(2)
+    /// What is not stopped in order by then is killed, which every process of ours is made to survive.
+    private static let stopGrace = Duration.milliseconds(300)
 
     init(executable: String, console: DemoConsole) throws(FileError) {
         self.executable = executable
@@ -92,7 +93,8 @@ final class ChildKeeper: Sendable {
         }
         let children = state.withLock { state in state.children.compactMap(\.process) }
         for child in children.reversed() { child.askToEnd() }
-        for child in children.reversed() { child.stop(grace: Self.stopGrace) }
+        let deadline = ContinuousClock.now + Self.stopGrace
+        for child in children.reversed() { child.stop(by: deadline) }
         state.withLock { state in
             state.children = []
             return state.stopped.take()

@@ -43,11 +43,9 @@ struct ChildProcess: Sendable {
         if exitStatus() == nil { kill(identifier, SIGTERM) }
     }
 
-    /// Asks the process to end, waits, and ends it by force after the grace period. Blocks the calling thread.
-    func stop(grace: Duration) {
+    /// Waits until the process has ended, and ends it by force after the deadline. Blocks the calling thread.
+    func stop(by deadline: ContinuousClock.Instant) {
         guard exitStatus() == nil else { return }
-        kill(identifier, SIGTERM)
-        let deadline = ContinuousClock.now + grace
         while ContinuousClock.now < deadline {
             if exitStatus() != nil { return }
             usleep(5_000)

@@ -38,7 +38,8 @@ struct DemoFolder: Sendable {
         "node", "public", "test", "baselines", "logs", "requester", "sites", "genesis.dagcbor", "job.toml",
     ]
 
-    /// The part of the folder's path that another user may not pass, if root starts the demo: tasks then run as nobody.
+    /// The part of the folder's path that another user may not pass, if root starts the demo: tasks then run as
+    /// nobody.
     var barrier: String? {
         guard geteuid() == 0 else { return nil }
         var place = ""

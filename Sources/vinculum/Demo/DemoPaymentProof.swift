@@ -11,11 +11,12 @@ struct DemoPaymentProof: Sendable {
     let facts: DemoLedgerFacts
     let accounts: [AccountID]
 
-    /// Writes the proof of the last payment to a member in a round, and reads it back as somebody offline would: from
+    /// Writes the proof of the largest payment of the last round, and reads it back as somebody offline would: from
     /// the two files alone. Nil when nobody was paid.
     func write(_ ledger: DemoLedger) async throws -> DemoReport.Proof? {
         let candidates = facts.scan.payments.filter { $0.round > 0 && accounts.contains($0.payee) && !$0.amount.isZero }
-        guard let payment = candidates.last else { return nil }
+        let last = candidates.filter { $0.round == candidates.last?.round }
+        guard let payment = last.max(by: { $0.amount < $1.amount }) else { return nil }
         let found = try await ledger.asking { try await ledger.service.transaction(.slot(payment.slot)) }
         let proof = try TransactionProof.decode(found.proof)
         try DurableFile.replace(folder.proof, with: ProofFile.transaction(proof).encoded())

@@ -4,8 +4,8 @@ import Primitives
 import Privacy
 import Training
 
-/// How a site of the demo can misbehave inside its own process. Labels that are flipped lie in the site's data instead:
-/// the process that trains on them does not know.
+/// How a site of the demo can misbehave inside its own process. Labels that are flipped lie in the site's data
+/// instead: the process that trains on them does not know.
 enum Misbehaviour: String, CaseIterable, Sendable {
     /// Noise in place of work: the trainer is never run.
     case noise
