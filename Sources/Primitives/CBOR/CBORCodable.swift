@@ -6,6 +6,7 @@ public protocol CBORCodable {
 
 extension CBORCodable {
     /// The canonical encoding.
+    @inlinable
     public func encoded() -> [UInt8] {
         var encoder = CBOREncoder()
         encode(to: &encoder)
@@ -13,6 +14,7 @@ extension CBORCodable {
     }
 
     /// The value that `bytes`, all of them, encode.
+    @inlinable
     public static func decode(
         _ bytes: [UInt8], maximumDepth: Int = CBORDecoder.defaultMaximumDepth
     ) throws(CBORError) -> Self {
@@ -22,6 +24,7 @@ extension CBORCodable {
     }
 
     /// The value that the whole of `span` encodes.
+    @inlinable
     public static func decode(
         _ span: RawSpan, maximumDepth: Int = CBORDecoder.defaultMaximumDepth
     ) throws(CBORError) -> Self {

@@ -1,10 +1,12 @@
 extension CBORDecoder {
     /// Reads a value of a type that knows how.
+    @inlinable
     public mutating func value<Value: CBORCodable>(_ type: Value.Type = Value.self) throws(CBORError) -> Value {
         try Value(from: &self)
     }
 
     /// Reads null as nil, or a value.
+    @inlinable
     public mutating func optional<Value: CBORCodable>(
         _ type: Value.Type = Value.self
     ) throws(CBORError) -> Value? {
@@ -12,6 +14,7 @@ extension CBORDecoder {
     }
 
     /// Reads an array of values, of at most `maximum` items if given.
+    @inlinable
     public mutating func list<Value: CBORCodable>(
         of type: Value.Type = Value.self, maximum: Int = .max
     ) throws(CBORError) -> [Value] {
@@ -117,6 +120,7 @@ extension CBORDecoder {
 
     // MARK: Nesting and keys
 
+    @usableFromInline
     mutating func enter() throws(CBORError) {
         depth += 1
         guard depth <= maximumDepth else {
@@ -124,6 +128,7 @@ extension CBORDecoder {
         }
     }
 
+    @usableFromInline
     mutating func leave() { depth -= 1 }
 
     private func buffer(_ range: Range<Int>) -> UnsafeRawBufferPointer {

@@ -18,6 +18,7 @@ public struct CBORDecoder: ~Copyable {
     /// The limit of nesting that the protocol sets.
     public static let defaultMaximumDepth = 16
 
+    @usableFromInline
     init(borrowing buffer: UnsafeRawBufferPointer, maximumDepth: Int) {
         // An empty buffer may have no address; a pointer that is never read stands in for it.
         base = buffer.baseAddress ?? UnsafeRawPointer(bitPattern: 1).unsafelyUnwrapped
@@ -26,6 +27,7 @@ public struct CBORDecoder: ~Copyable {
     }
 
     /// Reads one item from the whole of `bytes`; bytes that follow it are an error.
+    @inlinable
     public static func read<Result>(
         _ bytes: [UInt8], maximumDepth: Int = defaultMaximumDepth,
         _ body: (inout CBORDecoder) throws(CBORError) -> Result
@@ -34,6 +36,7 @@ public struct CBORDecoder: ~Copyable {
     }
 
     /// Reads one item from the whole of `span`; bytes that follow it are an error.
+    @inlinable
     public static func read<Result>(
         _ span: RawSpan, maximumDepth: Int = defaultMaximumDepth,
         _ body: (inout CBORDecoder) throws(CBORError) -> Result
@@ -150,14 +153,14 @@ public struct CBORDecoder: ~Copyable {
     public mutating func unsigned() throws(CBORError) -> UInt64 { try head(0, "an unsigned integer") }
 
     /// An unsigned integer that fits `type`.
+    @inlinable
     public mutating func unsigned<Value: UnsignedInteger & FixedWidthInteger>(
         as type: Value.Type
     ) throws(CBORError) -> Value {
         let start = offset
         let wide = try unsigned()
         guard let value = Value(exactly: wide) else {
-            offset = start
-            throw failure(.outOfRange, "\(wide) does not fit \(type)")
+            throw CBORError(.outOfRange, "\(wide) does not fit \(type)", at: start)
         }
         return value
     }
@@ -178,14 +181,14 @@ public struct CBORDecoder: ~Copyable {
     }
 
     /// An integer of either sign that fits `type`.
+    @inlinable
     public mutating func integer<Value: SignedInteger & FixedWidthInteger>(
         as type: Value.Type
     ) throws(CBORError) -> Value {
         let start = offset
         let wide = try integer()
         guard let value = Value(exactly: wide) else {
-            offset = start
-            throw failure(.outOfRange, "\(wide) does not fit \(type)")
+            throw CBORError(.outOfRange, "\(wide) does not fit \(type)", at: start)
         }
         return value
     }
@@ -274,6 +277,7 @@ public struct CBORDecoder: ~Copyable {
 
     public mutating func link() throws(CBORError) -> CID {
         let start = offset
+        if let link = commonLink() { return link }
         let tag = try head(6, "a link")
         guard tag == 42 else {
             offset = start
@@ -288,5 +292,20 @@ public struct CBORDecoder: ~Copyable {
         } catch {
             throw CBORError(.invalidLink, error.description, at: start)
         }
+    }
+
+    /// Reads a link of the one form that this system makes, without a copy; nil, without moving, for any other.
+    @inline(__always)
+    private mutating func commonLink() -> CID? {
+        // Tag 42, 39 bytes: zero, version 1, the codec, BLAKE2b-256 of 32 bytes.
+        guard count - offset >= 43 else { return nil }
+        let place = base + offset
+        guard UInt32(bigEndian: place.loadUnaligned(as: UInt32.self)) == 0xd82a_5827,
+            UInt16(bigEndian: place.loadUnaligned(fromByteOffset: 4, as: UInt16.self)) == 0x0001,
+            UInt32(bigEndian: place.loadUnaligned(fromByteOffset: 7, as: UInt32.self)) == 0xa0e4_0220,
+            let codec = CID.Codec(rawValue: place.load(fromByteOffset: 6, as: UInt8.self))
+        else { return nil }
+        offset += 43
+        return CID(codec: codec, digest: Digest(storage: Bytes32(unchecked: place + 11)))
     }
 }

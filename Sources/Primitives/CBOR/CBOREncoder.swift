@@ -41,12 +41,17 @@ public struct CBOREncoder: ~Copyable {
 
     public mutating func array(count: Int) { head(4, UInt64(count)) }
 
-    public mutating func unsigned(_ value: some UnsignedInteger & FixedWidthInteger) { head(0, UInt64(value)) }
+    public mutating func unsigned(_ value: UInt64) { head(0, value) }
 
-    public mutating func integer(_ value: some SignedInteger & FixedWidthInteger) {
-        let wide = Int64(value)
-        if wide >= 0 { head(0, UInt64(wide)) } else { head(1, UInt64(bitPattern: ~wide)) }
+    @inlinable
+    public mutating func unsigned(_ value: some UnsignedInteger & FixedWidthInteger) { unsigned(UInt64(value)) }
+
+    public mutating func integer(_ value: Int64) {
+        if value >= 0 { head(0, UInt64(value)) } else { head(1, UInt64(bitPattern: ~value)) }
     }
+
+    @inlinable
+    public mutating func integer(_ value: some SignedInteger & FixedWidthInteger) { integer(Int64(value)) }
 
     /// The integer -1 - `value`, for the half of the negative range that `Int64` does not reach.
     public mutating func negative(minusOneMinus value: UInt64) { head(1, value) }
@@ -59,6 +64,13 @@ public struct CBOREncoder: ~Copyable {
     public mutating func bytes(_ buffer: UnsafeRawBufferPointer) {
         head(2, UInt64(buffer.count))
         bytes.append(contentsOf: buffer)
+    }
+
+    /// A byte string of one byte and a digest.
+    mutating func bytes(_ first: UInt8, _ digest: Digest) {
+        head(2, 33)
+        bytes.append(first)
+        digest.withUnsafeBytes { bytes.append(contentsOf: $0) }
     }
 
     public mutating func text(_ value: String) {
@@ -84,10 +96,18 @@ public struct CBOREncoder: ~Copyable {
 
     public mutating func link(_ value: CID) {
         head(6, 42)
-        let binary = value.bytes
-        head(2, UInt64(binary.count + 1))
+        let isBLAKE2b = value.hashFunction == .blake2b256
+        head(2, isBLAKE2b ? 39 : 37)
         bytes.append(0)
-        bytes.append(contentsOf: binary)
+        bytes.append(1)
+        bytes.append(value.codec.rawValue)
+        // The number of the hash as a varint, then the length of the digest.
+        if isBLAKE2b {
+            append(0xa0e4_0220 as UInt32)
+        } else {
+            append(0x1220 as UInt16)
+        }
+        value.digest.withUnsafeBytes { bytes.append(contentsOf: $0) }
     }
 
     /// A map of text keys, in canonical order whatever the order of `entries`. Of two entries with one key the later wins.
@@ -103,14 +123,17 @@ public struct CBOREncoder: ~Copyable {
     /// The head of a map; the caller writes `count` keys and values, keys shortest first and then in the order of their bytes.
     public mutating func map(count: Int) { head(5, UInt64(count)) }
 
+    @inlinable
     public mutating func value(_ value: some CBORCodable) { value.encode(to: &self) }
 
+    @inlinable
     public mutating func list(_ values: some Collection<some CBORCodable>) {
         array(count: values.count)
         for value in values { value.encode(to: &self) }
     }
 
     /// The value, or null.
+    @inlinable
     public mutating func optional(_ value: (some CBORCodable)?) {
         if let value { value.encode(to: &self) } else { null() }
     }

@@ -93,7 +93,7 @@ public struct AccountID: Hashable, Comparable, Sendable, CustomStringConvertible
 
 extension AccountID: CBORCodable {
     /// A byte string of 33 bytes.
-    public func encode(to encoder: inout CBOREncoder) { encoder.bytes(bytes) }
+    public func encode(to encoder: inout CBOREncoder) { encoder.bytes(kind.rawValue, payload) }
 
     public init(from decoder: inout CBORDecoder) throws(CBORError) {
         let start = decoder.offset

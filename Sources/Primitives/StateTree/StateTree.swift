@@ -131,7 +131,8 @@ public final class StateTree {
         for change in changes { try StateTree.check(change.path, change.value ?? []) }
         var before: [StateChange] = []
         before.reserveCapacity(changes.count)
-        for change in changes {
+        for (index, change) in changes.enumerated() {
+            if index % StateTreeCore.lanes == 0 { readAhead(changes, from: index) }
             before.append(StateChange(path: change.path, value: get(change.path)))
             make(change)
         }
@@ -142,12 +143,22 @@ public final class StateTree {
     /// Makes all changes like `apply`, for callers that never take them back: a restart, a snapshot.
     public func applyForGood(_ changes: [StateChange]) throws(StateTreeError) {
         for change in changes { try StateTree.check(change.path, change.value ?? []) }
-        for change in changes { make(change) }
+        for (index, change) in changes.enumerated() {
+            if index % StateTreeCore.lanes == 0 { readAhead(changes, from: index) }
+            make(change)
+        }
     }
 
     /// Takes the last batch back that is not yet reverted.
     public func revert(_ undo: StateUndo) {
         for change in undo.changes { make(change) }
+    }
+
+    /// Keeps what `touch` returns, so that its reads are not optimised away.
+    private var lastRead: UInt64 = 0
+
+    private func readAhead(_ changes: [StateChange], from index: Int) {
+        lastRead = core.touch(changes[index..<min(index + StateTreeCore.lanes, changes.count)])
     }
 
     private func make(_ change: StateChange) {

@@ -314,13 +314,24 @@ struct StateTreeCore: ~Copyable {
             return reference
         }
         let node = nodes[reference]
+        let isLeftStale = node.bitAndStale & Node.leftStale != 0
+        let isRightStale = node.bitAndStale & Node.rightStale != 0
+        // Digests that stand are read on the way down, so that their cache misses overlap; on the way up each would be
+        // waited for.
+        var left = isLeftStale ? Digest.zero : digest(node.left)
+        var right = isRightStale ? Digest.zero : digest(node.right)
         var leaf = StateTreeCore.none
-        if node.bitAndStale & Node.leftStale != 0 { leaf = refresh(node.left) }
-        if node.bitAndStale & Node.rightStale != 0 { leaf = refresh(node.right) }
+        if isLeftStale {
+            leaf = refresh(node.left)
+            left = digest(node.left)
+        }
+        if isRightStale {
+            leaf = refresh(node.right)
+            right = digest(node.right)
+        }
         if leaf == StateTreeCore.none { leaf = anyLeaf(below: reference) }
         nodes.pointer(reference).pointee.bitAndStale &= 0x3fff
-        nodeDigests[reference] = StateHash.node(
-            bit: node.bit, path: path(leaf), left: digest(node.left), right: digest(node.right))
+        nodeDigests[reference] = StateHash.node(bit: node.bit, path: path(leaf), left: left, right: right)
         return leaf
     }
 }
