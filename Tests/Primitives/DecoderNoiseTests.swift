@@ -1,8 +1,8 @@
 import Primitives
 import Testing
 
-/// Every decoder, against values, random bytes and bytes near values: what is accepted encodes to the same bytes again, and
-/// nothing ends the process.
+/// Every decoder, against values, random bytes and bytes near values: what is accepted encodes to the same bytes again,
+/// and nothing ends the process.
 @Suite struct DecoderNoiseTests {
     static let seeds: [UInt64] = [101, 102, 103]
 

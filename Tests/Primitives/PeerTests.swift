@@ -3,12 +3,13 @@ import Primitives
 import TestSupport
 import Testing
 
-/// Random values to and from the Python libraries `dag-cbor` and `multiformats` (MIT), which share no code with this one.
+/// Random values to and from the Python libraries `dag-cbor` and `multiformats` (MIT), which share no code with this
+/// one.
 @Suite struct PeerTests {
     static let python = getenv("VINCULUM_PEERS_PYTHON").map { String(cString: $0) }
 
-    /// Reads lines of a kind and hexadecimal digits; writes them as the libraries understand them. Then writes values of its
-    /// own.
+    /// Reads lines of a kind and hexadecimal digits; writes them as the libraries understand them. Then writes values
+    /// of its own.
     static let script = """
         import random, sys
         import dag_cbor
@@ -28,7 +29,7 @@ import Testing
             if kind == 0: return source.getrandbits(source.randrange(65))
             if kind == 1: return -1 - source.getrandbits(source.randrange(65))
             if kind == 2: return source.randbytes(source.randrange(300))
-            if kind == 3: return "".join(source.choice("az09 \\u00e9\\u6c34\\U0001f600") for _ in range(source.randrange(40)))
+            if kind == 3: return "".join(source.choices("az09 \\u00e9\\u6c34\\U0001f600", k=source.randrange(40)))
             if kind == 4: return source.choice([True, False, None])
             if kind == 5: return source.uniform(-1e9, 1e9)
             if kind == 6:

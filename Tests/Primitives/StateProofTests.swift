@@ -43,8 +43,8 @@ import Testing
         }
     }
 
-    /// No change of a single byte of a proof may yield another answer: it fails to decode, or to verify, or the answer is the
-    /// same one.
+    /// No change of a single byte of a proof may yield another answer: it fails to decode, or to verify, or the answer
+    /// is the same one.
     @Test(arguments: seeds)
     func aTamperedProofNeverGivesAnotherAnswer(seed: UInt64) throws {
         var generator = SeededGenerator(seed: seed)
@@ -70,7 +70,8 @@ import Testing
         }
     }
 
-    /// An answer cut from a true proof and put under another question must fail: the forgeries that one would try first.
+    /// An answer cut from a true proof and put under another question must fail: the forgeries that one would try
+    /// first.
     @Test(arguments: seeds)
     func aProofForOneQuestionAnswersNoOther(seed: UInt64) throws {
         var generator = SeededGenerator(seed: seed)

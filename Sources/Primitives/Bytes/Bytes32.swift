@@ -1,7 +1,7 @@
 /// Thirty-two bytes inline, as four words in memory order: what digests, keys and beacon values are made of.
 ///
-/// Words keep the bytes' order in memory, so the raw bytes of the value are the bytes it stands for; comparison swaps them,
-/// so that it is the lexicographic order of the bytes on every machine.
+/// Words keep the bytes' order in memory, so the raw bytes of the value are the bytes it stands for; comparison swaps
+/// them, so that it is the lexicographic order of the bytes on every machine.
 @usableFromInline
 struct Bytes32: Hashable, Comparable, Sendable, BitwiseCopyable {
     @usableFromInline var words: (UInt64, UInt64, UInt64, UInt64)

@@ -17,8 +17,8 @@ public enum Multibase: Character, CaseIterable, Sendable {
         return String(rawValue) + text
     }
 
-    /// The bytes, and the base that the text is in. Upper-case digits of base 16 are refused here: multibase has another
-    /// prefix for them.
+    /// The bytes, and the base that the text is in. Upper-case digits of base 16 are refused here: multibase has
+    /// another prefix for them.
     public static func decode(_ text: some StringProtocol) throws(FormatError) -> (base: Multibase, bytes: [UInt8]) {
         guard let first = text.first, let base = Multibase(rawValue: first) else {
             throw FormatError(.wrongPrefix, "none of the prefixes f, b, z and u", at: "multibase")

@@ -1,8 +1,8 @@
 /// Reads canonical DAG-CBOR, and refuses everything else: whatever is accepted encodes to the same bytes again.
 ///
 /// A decoder reads a borrowed buffer, allocates nothing but what it returns, and checks each item as it is read.
-/// Nesting: generic values, skipped items and `list` count their depth against `maximumDepth`; a record's own arrays are
-/// bounded by its type.
+/// Nesting: generic values, skipped items and `list` count their depth against `maximumDepth`; a record's own arrays
+/// are bounded by its type.
 ///
 /// Safety: the pointer is valid only while `CBORDecoder.read` runs. The type cannot be copied and is handed out only
 /// `inout` there, so that it does not outlive the closure; every access is checked against `count` first.

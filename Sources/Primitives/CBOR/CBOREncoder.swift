@@ -1,8 +1,8 @@
 /// Writes canonical DAG-CBOR (RFC 8949, with IPLD's DAG-CBOR rules): shortest heads, definite lengths, 64-bit floats,
 /// links as tag 42. A value of one thread.
 ///
-/// Records are written as arrays: `array(count:)`, then so many items. The caller keeps the count; maps take their entries
-/// as a whole, so that their keys are in order.
+/// Records are written as arrays: `array(count:)`, then so many items. The caller keeps the count; maps take their
+/// entries as a whole, so that their keys are in order.
 public struct CBOREncoder: ~Copyable {
     /// What was written.
     public private(set) var bytes: [UInt8]
@@ -85,7 +85,8 @@ public struct CBOREncoder: ~Copyable {
 
     public mutating func null() { bytes.append(0xf6) }
 
-    /// A float of 64 bits. NaN and infinity do not exist in DAG-CBOR and are written as null, which no float reader takes.
+    /// A float of 64 bits. NaN and infinity do not exist in DAG-CBOR and are written as null, which no float reader
+    /// takes.
     public mutating func float(_ value: Double) {
         guard value.isFinite else { return null() }
         bytes.append(0xfb)
@@ -110,7 +111,8 @@ public struct CBOREncoder: ~Copyable {
         value.digest.withUnsafeBytes { bytes.append(contentsOf: $0) }
     }
 
-    /// A map of text keys, in canonical order whatever the order of `entries`. Of two entries with one key the later wins.
+    /// A map of text keys, in canonical order whatever the order of `entries`. Of two entries with one key the later
+    /// wins.
     public mutating func map(_ entries: some Sequence<(key: String, value: CBORValue)>) {
         let map = CBORMap(entries)
         head(5, UInt64(map.count))
@@ -120,7 +122,8 @@ public struct CBOREncoder: ~Copyable {
         }
     }
 
-    /// The head of a map; the caller writes `count` keys and values, keys shortest first and then in the order of their bytes.
+    /// The head of a map; the caller writes `count` keys and values, keys shortest first and then in the order of their
+    /// bytes.
     public mutating func map(count: Int) { head(5, UInt64(count)) }
 
     @inlinable

@@ -1,4 +1,5 @@
-/// A map of text keys in DAG-CBOR's order: shorter keys first, then by bytes. The order of iteration is that order, always.
+/// A map of text keys in DAG-CBOR's order: shorter keys first, then by bytes. The order of iteration is that order,
+/// always.
 ///
 /// Keys are told apart by their bytes; two texts that only Unicode takes for equal are two keys.
 public struct CBORMap: Hashable, Sendable {

@@ -1,7 +1,7 @@
 /// A content identifier, version 1 (multiformats), of DAG-CBOR or raw bytes, under BLAKE2b-256 or SHA-256.
 ///
-/// What this system makes is BLAKE2b-256; SHA-256 is read, since much of the world's content is named by it. Other codecs
-/// and hashes are refused as unsupported, so that a CID is always one that can be checked.
+/// What this system makes is BLAKE2b-256; SHA-256 is read, since much of the world's content is named by it. Other
+/// codecs and hashes are refused as unsupported, so that a CID is always one that can be checked.
 public struct CID: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// What the content is, by its number in the multicodec table.
     public enum Codec: UInt8, Hashable, Sendable {

@@ -1,7 +1,7 @@
 import CSodium
 
-/// An Ed25519 public key (RFC 8032). Signatures are accepted exactly as libsodium's `crypto_sign_verify_detached` accepts
-/// them: canonical S, no key or R of small order.
+/// An Ed25519 public key (RFC 8032). Signatures are accepted exactly as libsodium's `crypto_sign_verify_detached`
+/// accepts them: canonical S, no key or R of small order.
 public struct PublicKey: Hashable, Comparable, Sendable, CustomStringConvertible {
     @usableFromInline let storage: Bytes32
 

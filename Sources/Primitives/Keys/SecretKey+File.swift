@@ -24,8 +24,9 @@ public struct KeyFileError: Error, Hashable, Sendable, CustomStringConvertible {
 }
 
 extension SecretKey {
-    /// Writes the seed (32 bytes, raw) to a new file that only its owner can read (mode 0600): synced under another name
-    /// first, then linked into place, so that a crash leaves the whole file or none. An existing file is never replaced.
+    /// Writes the seed (32 bytes, raw) to a new file that only its owner can read (mode 0600): synced under another
+    /// name first, then linked into place, so that a crash leaves the whole file or none. An existing file is never
+    /// replaced.
     public func save(to path: String) throws(KeyFileError) {
         let folder = SecretKey.folder(of: path)
         let temporary = "\(path).\(Hex.encode(SecureRandom.bytes(count: 8))).new"

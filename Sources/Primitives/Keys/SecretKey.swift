@@ -2,8 +2,8 @@ import CSodium
 
 /// An Ed25519 secret key (RFC 8032). Its memory is overwritten when the last reference goes. Safe from any thread.
 ///
-/// Sendable, although it holds a pointer: the 64 bytes are written in `init` only, before anyone else has the reference, and
-/// are read-only until `deinit`, which runs once and after all reads.
+/// Sendable, although it holds a pointer: the 64 bytes are written in `init` only, before anyone else has the
+/// reference, and are read-only until `deinit`, which runs once and after all reads.
 public final class SecretKey: @unchecked Sendable {
     /// libsodium's form: the seed of 32 bytes, then the public key.
     private let memory: UnsafeMutablePointer<UInt8>

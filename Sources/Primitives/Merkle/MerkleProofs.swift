@@ -30,7 +30,8 @@ public struct MerkleInclusionProof: Hashable, Sendable, CBORCodable {
         self.path = path
     }
 
-    /// Verifies as RFC 9162, section 2.1.3.2 says; returns if the entry with this digest is at `index`, throws otherwise.
+    /// Verifies as RFC 9162, section 2.1.3.2 says; returns if the entry with this digest is at `index`, throws
+    /// otherwise.
     public func verify<Hash: MerkleHash>(
         leafDigest: Digest, root: Digest, hash: Hash.Type = BLAKE2bMerkleHash.self
     ) throws(MerkleProofError) {

@@ -1,8 +1,8 @@
 /// An append-only vector under a Merkle root (RFC 9162, section 2.1): the history of blocks, the transactions of one.
 ///
-/// The value holds the frontier only: the roots of the complete subtrees that the size divides into, at most 64. It can be
-/// stored and continued. Proofs need the digests of complete subtrees inside, which whoever keeps the entries also keeps
-/// (`MerkleVectorProver`); `append` tells which are new.
+/// The value holds the frontier only: the roots of the complete subtrees that the size divides into, at most 64. It can
+/// be stored and continued. Proofs need the digests of complete subtrees inside, which whoever keeps the entries also
+/// keeps (`MerkleVectorProver`); `append` tells which are new.
 public struct MerkleVector<Hash: MerkleHash>: Hashable, Sendable {
     /// The entries so far.
     public private(set) var count: UInt64 = 0
@@ -37,8 +37,8 @@ public struct MerkleVector<Hash: MerkleHash>: Hashable, Sendable {
         return leaf
     }
 
-    /// Appends an entry by its digest, and hands over every complete subtree that it completes, the leaf first: what a store
-    /// keeps for proofs.
+    /// Appends an entry by its digest, and hands over every complete subtree that it completes, the leaf first: what a
+    /// store keeps for proofs.
     public mutating func append(leafDigest: Digest, completed: (Node, Digest) -> Void) {
         var digest = leafDigest
         var index = count

@@ -1,5 +1,5 @@
-/// Makes the proofs of RFC 9162, sections 2.1.3 and 2.1.4, from the digests of complete subtrees, which the closure reads
-/// from wherever they are kept: an array of levels, or a table of tiles.
+/// Makes the proofs of RFC 9162, sections 2.1.3 and 2.1.4, from the digests of complete subtrees, which the closure
+/// reads from wherever they are kept: an array of levels, or a table of tiles.
 public struct MerkleVectorProver<Hash: MerkleHash> {
     public typealias Node = MerkleVector<Hash>.Node
 
@@ -25,8 +25,8 @@ public struct MerkleVectorProver<Hash: MerkleHash> {
         }
     }
 
-    /// The proof that entry `index` is in the vector of the first `count` entries. Fails if `index` is not below `count`, or
-    /// a digest is not kept.
+    /// The proof that entry `index` is in the vector of the first `count` entries. Fails if `index` is not below
+    /// `count`, or a digest is not kept.
     public func inclusion(of index: UInt64, count: UInt64) throws(MerkleProofError) -> MerkleInclusionProof {
         guard index < count else {
             throw MerkleProofError(

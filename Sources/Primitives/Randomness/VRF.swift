@@ -1,10 +1,10 @@
 import CSodium
 
-/// A verifiable random function: ECVRF-EDWARDS25519-SHA512-TAI of RFC 9381. Only the key's holder can compute the output for
-/// an input, everybody can check it, and the holder cannot choose it.
+/// A verifiable random function: ECVRF-EDWARDS25519-SHA512-TAI of RFC 9381. Only the key's holder can compute the
+/// output for an input, everybody can check it, and the holder cannot choose it.
 ///
-/// Points are checked as libsodium checks them: a proof whose points lie outside the prime-order subgroup is refused, where
-/// the RFC would accept some that no honest prover makes. All nodes use the same code, so all agree.
+/// Points are checked as libsodium checks them: a proof whose points lie outside the prime-order subgroup is refused,
+/// where the RFC would accept some that no honest prover makes. All nodes use the same code, so all agree.
 public enum VRF {
     public static let proofByteCount = 80
     public static let outputByteCount = 64

@@ -1,7 +1,7 @@
 /// Byte strings in one growing piece of memory, in units of 16 bytes, with a free list for each size.
 ///
-/// Up to 64 units every size has its list; above that sizes are rounded up to powers of two. A freed string holds the number
-/// of the next free one in its first bytes.
+/// Up to 64 units every size has its list; above that sizes are rounded up to powers of two. A freed string holds the
+/// number of the next free one in its first bytes.
 ///
 /// Safety: addresses are made from unit numbers that `allocate` returned, and are used only until the next `allocate`.
 struct BlobArena: ~Copyable {

@@ -1,11 +1,11 @@
 import Glibc
 
-/// Memory for plain values that grows in place where the system can (`realloc` moves pages, not bytes, when large), by an
-/// eighth at a time, so that little is reserved in vain.
+/// Memory for plain values that grows in place where the system can (`realloc` moves pages, not bytes, when large), by
+/// an eighth at a time, so that little is reserved in vain.
 ///
-/// Safety: the memory belongs to this value alone, since it cannot be copied, and is freed once, by `deinit`. Elements are
-/// plain bits. `subscript` asks for an index below `count`, which its owner, `StateTreeCore`, holds by construction; debug
-/// builds check it.
+/// Safety: the memory belongs to this value alone, since it cannot be copied, and is freed once, by `deinit`. Elements
+/// are plain bits. `subscript` asks for an index below `count`, which its owner, `StateTreeCore`, holds by
+/// construction; debug builds check it.
 struct GrowableBuffer<Element: BitwiseCopyable>: ~Copyable {
     private(set) var base: UnsafeMutablePointer<Element>
     private(set) var count = 0
@@ -29,8 +29,8 @@ struct GrowableBuffer<Element: BitwiseCopyable>: ~Copyable {
         return memory.assumingMemoryBound(to: Element.self)
     }
 
-    /// Descents of a large tree jump through memory, and pages of 2 MiB spare them most misses of the address translation.
-    /// Only advice: where the system has no such pages nothing changes.
+    /// Descents of a large tree jump through memory, and pages of 2 MiB spare them most misses of the address
+    /// translation. Only advice: where the system has no such pages nothing changes.
     private static func adviseLargePages(_ memory: UnsafeMutableRawPointer, _ byteCount: Int) {
         guard byteCount >= 4 << 20 else { return }
         let page = UInt(4096)

@@ -1,6 +1,6 @@
-/// How a byte path is a string of bits: for each byte a 1 and its eight bits, most significant first; after the last byte
-/// a 0. No such string is a prefix of another, their order is the order of the paths, and the paths that begin with
-/// certain bytes are exactly a subtree.
+/// How a byte path is a string of bits: for each byte a 1 and its eight bits, most significant first; after the last
+/// byte a 0. No such string is a prefix of another, their order is the order of the paths, and the paths that begin
+/// with certain bytes are exactly a subtree.
 ///
 /// A path is handled as a borrowed buffer; its bit `index` is in byte `index / 9`, where 0 is the mark "another byte
 /// follows" and 1 to 8 are the bits of the byte.
@@ -34,8 +34,8 @@ enum StatePath {
 /// - a leaf: H(0x00 ‖ length of the path, one byte ‖ path ‖ H(value))
 /// - a node: H(0x01 ‖ number of bits before the branch, two bytes, big-endian ‖ those bits ‖ left ‖ right)
 ///
-/// The bits before the branch are written as the whole bytes among them, and then, if bits of another byte are among them,
-/// that byte with its other bits cleared; the number tells how many bytes there are. H is BLAKE2b-256.
+/// The bits before the branch are written as the whole bytes among them, and then, if bits of another byte are among
+/// them, that byte with its other bits cleared; the number tells how many bytes there are. H is BLAKE2b-256.
 enum StateHash {
     /// The root of a tree without leaves.
     static let empty = Digest.zero

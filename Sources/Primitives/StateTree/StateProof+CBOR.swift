@@ -1,5 +1,5 @@
-// Tuples: [question kind, path, steps, end kind, end…]; the steps are one byte string of 34 bytes each: the bit, two bytes
-// big-endian, and the sibling's digest.
+// Tuples: [question kind, path, steps, end kind, end…]; the steps are one byte string of 34 bytes each: the bit, two
+// bytes big-endian, and the sibling's digest.
 extension StateProof: CBORCodable {
     private static let stepByteCount = 34
 

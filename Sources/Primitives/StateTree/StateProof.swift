@@ -17,8 +17,8 @@ public struct StateProofError: Error, Hashable, Sendable, CustomStringConvertibl
     public var description: String { "proof for \(place): \(reason) [\(code.rawValue)]" }
 }
 
-/// Shows, to one who knows a root only, what the state holds at a path or below a prefix, or that it holds nothing there.
-/// Made by `StateTree.prove`; about 34 bytes a level of the tree.
+/// Shows, to one who knows a root only, what the state holds at a path or below a prefix, or that it holds nothing
+/// there. Made by `StateTree.prove`; about 34 bytes a level of the tree.
 public struct StateProof: Hashable, Sendable {
     public enum Question: Hashable, Sendable {
         /// What is at this path?
@@ -41,7 +41,8 @@ public struct StateProof: Hashable, Sendable {
         case entries([StateEntry])
     }
 
-    /// A node on the way from the root: the bit that it branches on, and the digest of the child that is not on the way.
+    /// A node on the way from the root: the bit that it branches on, and the digest of the child that is not on the
+    /// way.
     struct Step: Hashable, Sendable {
         let bit: UInt16
         let sibling: Digest
@@ -57,7 +58,8 @@ public struct StateProof: Hashable, Sendable {
         case entries([StateEntry])
         /// A leaf that is not asked for: nothing else is there.
         case otherLeaf(path: [UInt8], valueDigest: Digest)
-        /// A node whose bits lead elsewhere: nothing of what is asked for is there. The bytes are those of `StateHash.node`.
+        /// A node whose bits lead elsewhere: nothing of what is asked for is there. The bytes are those of
+        /// `StateHash.node`.
         case otherNode(bit: UInt16, prefix: [UInt8], left: Digest, right: Digest)
     }
 
@@ -95,8 +97,8 @@ public struct StateProof: Hashable, Sendable {
         StateProofError(code: code, reason: reason, place: Hex.encode(question.bytes.prefix(40)))
     }
 
-    /// The answer, and the digest of what stands at the end. The bits from `next` to `limit` are those in which the end may
-    /// differ from the question.
+    /// The answer, and the digest of what stands at the end. The bits from `next` to `limit` are those in which the end
+    /// may differ from the question.
     private func examineEnd(
         path: [UInt8], from next: Int, to limit: Int
     ) throws(StateProofError) -> (answer: Answer, digest: Digest) {

@@ -1,5 +1,5 @@
-/// A piece of a snapshot: all entries of one subtree, whose root names it. A tree of these entries alone has that root, so a
-/// chunk is checked by itself, and one whose entries have not changed keeps its name.
+/// A piece of a snapshot: all entries of one subtree, whose root names it. A tree of these entries alone has that root,
+/// so a chunk is checked by itself, and one whose entries have not changed keeps its name.
 public struct StateChunk: Hashable, Sendable {
     public let root: Digest
     /// The first and last path in it.
@@ -12,8 +12,8 @@ public struct StateChunk: Hashable, Sendable {
 }
 
 extension StateTree {
-    /// Divides the state into the largest subtrees of at most `maximumByteCount` bytes of paths and values (a single larger
-    /// entry is a chunk too), in the order of their paths. Visits every entry.
+    /// Divides the state into the largest subtrees of at most `maximumByteCount` bytes of paths and values (a single
+    /// larger entry is a chunk too), in the order of their paths. Visits every entry.
     public func chunks(maximumByteCount: Int) -> [StateChunk] {
         _ = core.root()
         guard core.top != StateTreeCore.none else { return [] }
@@ -56,7 +56,8 @@ extension StateTree {
         }
     }
 
-    /// What a subtree holds, if it fits a chunk and may be joined with its sibling; nil if its chunks are in the list already.
+    /// What a subtree holds, if it fits a chunk and may be joined with its sibling; nil if its chunks are in the list
+    /// already.
     private func collect(
         _ reference: UInt32, _ maximum: Int, into chunks: inout [StateChunk]
     ) -> (count: Int, bytes: Int)? {

@@ -1,7 +1,7 @@
 extension StateTree {
-    /// Calls the closure for the entries whose paths begin with `prefix`, in the order of their paths, from the first one
-    /// that is `from` or comes after it, until it returns false. Paths and values are valid only inside the closure, which
-    /// must not change the tree.
+    /// Calls the closure for the entries whose paths begin with `prefix`, in the order of their paths, from the first
+    /// one that is `from` or comes after it, until it returns false. Paths and values are valid only inside the
+    /// closure, which must not change the tree.
     public func forEach(
         prefix: [UInt8] = [], from start: [UInt8] = [],
         _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> Bool
@@ -20,7 +20,8 @@ extension StateTree {
         }
     }
 
-    /// The entries whose paths begin with `prefix`, in order: at most `limit`, from the first that is `from` or after it.
+    /// The entries whose paths begin with `prefix`, in order: at most `limit`, from the first that is `from` or after
+    /// it.
     public func scan(prefix: [UInt8] = [], from start: [UInt8] = [], limit: Int = .max) -> [StateEntry] {
         var entries: [StateEntry] = []
         guard limit > 0 else { return entries }
@@ -31,8 +32,8 @@ extension StateTree {
         return entries
     }
 
-    /// The digest of the subtree of the paths that begin with `prefix`; the empty root if there is none. A tree of these
-    /// entries alone has this root.
+    /// The digest of the subtree of the paths that begin with `prefix`; the empty root if there is none. A tree of
+    /// these entries alone has this root.
     public func subtreeRoot(prefix: [UInt8]) -> Digest {
         _ = core.root()
         return prefix.withUnsafeBytes { buffer in

@@ -67,11 +67,12 @@ public struct StateTreeError: Error, Hashable, Sendable, CustomStringConvertible
     public var description: String { "path \(place): \(reason) [\(code.rawValue)]" }
 }
 
-/// The state: an ordered map from paths (128 bytes at most) to values, and a Merkle tree over it in which every byte prefix
-/// is a subtree (`StatePath`, `StateHash`). The root is a function of the content alone, whatever the order of changes.
+/// The state: an ordered map from paths (128 bytes at most) to values, and a Merkle tree over it in which every byte
+/// prefix is a subtree (`StatePath`, `StateHash`). The root is a function of the content alone, whatever the order of
+/// changes.
 ///
-/// Everything is in memory: 92 bytes a key, and what growth reserves, on top of paths and values. Digests are computed when
-/// `root()` is called, once for all changes since the last call. One thread at a time; not Sendable.
+/// Everything is in memory: 92 bytes a key, and what growth reserves, on top of paths and values. Digests are computed
+/// when `root()` is called, once for all changes since the last call. One thread at a time; not Sendable.
 public final class StateTree {
     var core = StateTreeCore()
 

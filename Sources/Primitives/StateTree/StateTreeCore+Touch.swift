@@ -1,4 +1,5 @@
-/// Batches read ahead: one descent waits for a cache line at each level, several abreast wait for all of theirs at once.
+/// Batches read ahead: one descent waits for a cache line at each level, several abreast wait for all of theirs at
+/// once.
 extension StateTreeCore {
     /// Descents abreast.
     static let lanes = 8

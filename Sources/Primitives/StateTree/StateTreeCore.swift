@@ -1,18 +1,19 @@
-/// The memory and the algorithms of `StateTree`: a crit-bit tree in arenas, whose node and leaf digests are computed when a
-/// root is asked for.
+/// The memory and the algorithms of `StateTree`: a crit-bit tree in arenas, whose node and leaf digests are computed
+/// when a root is asked for.
 ///
-/// A reference is the index of a node, or of a leaf with the highest bit set. A node knows the bit that it branches on, and
-/// that every leaf below it agrees in the bits before; the bits themselves are those of any leaf below. A node also knows
-/// which of its two children have digests that are out of date.
+/// A reference is the index of a node, or of a leaf with the highest bit set. A node knows the bit that it branches on,
+/// and that every leaf below it agrees in the bits before; the bits themselves are those of any leaf below. A node also
+/// knows which of its two children have digests that are out of date.
 ///
-/// Safety: references and blob numbers come from the arenas' own `allocate`, and a freed one is in no node. Addresses of
-/// paths and values are used only before the next allocation.
+/// Safety: references and blob numbers come from the arenas' own `allocate`, and a freed one is in no node. Addresses
+/// of paths and values are used only before the next allocation.
 struct StateTreeCore: ~Copyable {
     /// Twelve bytes of topology; digests are apart, so that a descent touches few cache lines.
     struct Node {
         var left: UInt32
         var right: UInt32
-        /// The bit that the node branches on, and in the two highest bits: the digest of the left / right child is stale.
+        /// The bit that the node branches on, and in the two highest bits: the digest of the left / right child is
+        /// stale.
         var bitAndStale: UInt16
         /// Where the bit is: the byte, and the mask in it; mask 0 is the mark "another byte follows".
         var byte: UInt8
@@ -196,7 +197,8 @@ struct StateTreeCore: ~Copyable {
         if depth == 0 {
             top = StateTreeCore.none
         } else {
-            // The parent goes too; the leaf's sibling takes its place. Its digest stays right, since it covers its own bits.
+            // The parent goes too; the leaf's sibling takes its place. Its digest stays right, since it covers its own
+            // bits.
             let parentReference = trail[UInt32(depth - 1)]
             let parent = nodes[parentReference]
             let sibling = parent.goesRight(path) ? parent.left : parent.right
@@ -305,8 +307,8 @@ struct StateTreeCore: ~Copyable {
             ? leafDigests[reference & ~StateTreeCore.leafMark] : nodeDigests[reference]
     }
 
-    /// Computes a digest and the stale ones below it, and returns some leaf below. Recursion is as deep as the tree, which
-    /// has at most one level a bit of a path.
+    /// Computes a digest and the stale ones below it, and returns some leaf below. Recursion is as deep as the tree,
+    /// which has at most one level a bit of a path.
     private func refresh(_ reference: UInt32) -> UInt32 {
         if StateTreeCore.isLeaf(reference) {
             leafDigests[reference & ~StateTreeCore.leafMark] = StateHash.leaf(
