@@ -33,10 +33,11 @@ struct GrowableBuffer<Element: BitwiseCopyable>: ~Copyable {
     /// translation. Only advice: where the system has no such pages nothing changes.
     private static func adviseLargePages(_ memory: UnsafeMutableRawPointer, _ byteCount: Int) {
         guard byteCount >= 4 << 20 else { return }
+        let hugePages = Int32(14)  // MADV_HUGEPAGE, which the C library's module does not show without its extensions
         let page = UInt(4096)
         let start = (UInt(bitPattern: memory) + page - 1) & ~(page - 1)
         let end = (UInt(bitPattern: memory) + UInt(byteCount)) & ~(page - 1)
-        madvise(UnsafeMutableRawPointer(bitPattern: start), Int(end - start), Int32(14 /* MADV_HUGEPAGE */))
+        madvise(UnsafeMutableRawPointer(bitPattern: start), Int(end - start), hugePages)
     }
 
     @inline(__always)
