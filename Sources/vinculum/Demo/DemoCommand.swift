@@ -7,8 +7,8 @@ struct Demo: VinculumCommand {
         abstract: "Train one model over several data owners: private, checked, paid.",
         discussion: HelpText(
             why: """
-                Starts a node with its ledger and a process for each site, with keys, data and a policy of its own, all on
-                this machine. A job trains a classifier of Fashion-MNIST (Debian package dataset-fashion-mnist). Some
+                Starts a node with its ledger and a process for each site, with keys, data and a policy of its own, all
+                on this machine. A job trains a classifier of Fashion-MNIST (Debian package dataset-fashion-mnist). Some
                 sites cheat; auditors find out without seeing data. At the end: accuracies, privacy spent, verdicts,
                 payments, and a proof of one.
                 """,

@@ -64,9 +64,12 @@ struct DemoTable {
         let guarantee = report.guarantee
         return [
             "  Unit: one \(guarantee.unit); neighbours: \(guarantee.relation); against: \(guarantee.adversary); "
-                + "delta: \(guarantee.delta); epsilon: at most \(HumanUnits.fixed(guarantee.epsilonLimit, decimals: 2)) a site.",
-            "  Inside the site: each record's gradient clipped to norm \(HumanUnits.fixed(guarantee.clip, decimals: 0)), then "
-                + "discrete Gaussian noise of \(HumanUnits.fixed(guarantee.noiseMultiplier, decimals: 2)) x sensitivity.",
+                + "delta: \(guarantee.delta); epsilon: at most "
+                + "\(HumanUnits.fixed(guarantee.epsilonLimit, decimals: 2)) a site.",
+            "  Inside the site: each record's gradient clipped to norm "
+                + "\(HumanUnits.fixed(guarantee.clip, decimals: 0)), then "
+                + "discrete Gaussian noise of "
+                + "\(HumanUnits.fixed(guarantee.noiseMultiplier, decimals: 2)) x sensitivity.",
             "  Noise and keys come from the system's random source, never from the seed.",
         ]
     }
