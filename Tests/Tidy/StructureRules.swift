@@ -24,7 +24,9 @@ enum StructureRules {
 
     /// What one room alone may touch: the word, and the folders where it may stand.
     static let reserved: [(word: String, folders: [String])] = [
-        ("dlopen(", ["Sources/PluginHost", "Tests"]), ("dlsym(", ["Sources/PluginHost", "Tests"]),
+        // A benchmark compares a call through the host with one that is made directly.
+        ("dlopen(", ["Sources/PluginHost", "Tests", "Sources/Benchmarks"]),
+        ("dlsym(", ["Sources/PluginHost", "Tests", "Sources/Benchmarks"]),
         ("import CSQLite", ["Sources/Storage"]), ("sqlite3_", ["Sources/Storage"]),
     ]
 

@@ -103,6 +103,7 @@ enum HostTables {
         return pointer
     }
 
+    // Constant and never freed: see `HostTables`.
     nonisolated(unsafe) private static let log = make(
         vin_host_log(
             struct_size: UInt32(MemoryLayout<vin_host_log>.size), reserved: 0,
@@ -114,6 +115,7 @@ enum HostTables {
                     String(decoding: bytes, as: UTF8.self))
             }))
 
+    // Constant and never freed: see `HostTables`.
     nonisolated(unsafe) private static let clock = make(
         vin_host_clock(
             struct_size: UInt32(MemoryLayout<vin_host_clock>.size), reserved: 0,
@@ -124,6 +126,7 @@ enum HostTables {
             },
             monotonic_ns: { _ in monotonicNanoseconds() }))
 
+    // Constant and never freed: see `HostTables`.
     nonisolated(unsafe) private static let random = make(
         vin_host_random(
             struct_size: UInt32(MemoryLayout<vin_host_random>.size), reserved: 0,
@@ -133,6 +136,7 @@ enum HostTables {
                 return 0
             }))
 
+    // Constant and never freed: see `HostTables`.
     nonisolated(unsafe) private static let threadCheck = make(
         vin_host_thread_check(
             struct_size: UInt32(MemoryLayout<vin_host_thread_check>.size), reserved: 0,
@@ -141,6 +145,7 @@ enum HostTables {
             },
             is_lane: { data in HostContext.of(data)?.laneThread.load(ordering: .relaxed) == currentThread() ? 1 : 0 }))
 
+    // Constant and never freed: see `HostTables`.
     nonisolated(unsafe) private static let metrics = make(
         vin_host_metrics(
             struct_size: UInt32(MemoryLayout<vin_host_metrics>.size), reserved: 0,
@@ -153,6 +158,7 @@ enum HostTables {
                 context.services.metric?(context.plugin, name, value, false)
             }))
 
+    // Constant and never freed: see `HostTables`.
     nonisolated(unsafe) private static let storage = make(
         vin_host_storage(
             struct_size: UInt32(MemoryLayout<vin_host_storage>.size), reserved: 0,
@@ -180,6 +186,7 @@ enum HostTables {
                 } catch { return error.status }
             }))
 
+    // Constant and never freed: see `HostTables`.
     nonisolated(unsafe) private static let sign = make(
         vin_host_sign(
             struct_size: UInt32(MemoryLayout<vin_host_sign>.size), reserved: 0,
