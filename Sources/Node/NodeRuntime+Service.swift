@@ -11,6 +11,7 @@ extension NodeRuntime: NodeService {
     public func status() async throws(ServiceError) -> NodeStatus {
         let plugins = plugins
         let (chain, configuration, started) = (chain, configuration, startedMilliseconds)
+        let aggregator = aggregator?.text
         return try await query { host in
             let head = host.kernel.head
             var notes: [String] = []
@@ -27,7 +28,7 @@ extension NodeRuntime: NodeService {
                 rulesVersion: UInt64(host.kernel.configuration.genesis.rulesVersion(at: head.height + 1)),
                 validators: head.validators.validators.count, pendingTransactions: host.kernel.mempool.count,
                 transactions: host.transactionCount, uptimeMilliseconds: WallClock.milliseconds() - started,
-                notes: notes, plugins: plugins)
+                notes: notes, plugins: plugins, aggregator: aggregator)
         }
     }
 

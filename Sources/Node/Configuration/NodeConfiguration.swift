@@ -169,10 +169,3 @@ public struct NodeConfiguration: Sendable {
             "How many connections are served at once; further ones wait."),
     ]
 }
-
-/// A path as it is when absolute, else below `folder`.
-public func absolutePath(_ path: String, from folder: String) -> String {
-    if path.hasPrefix("/") { return path }
-    if path.isEmpty || path == "." { return folder }
-    return folder.hasSuffix("/") ? folder + path : folder + "/" + path
-}

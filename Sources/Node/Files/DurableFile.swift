@@ -59,7 +59,7 @@ public enum DurableFile {
         let number = writes.add(1, ordering: .relaxed).newValue
         let temporary = "\(path).\(getpid())-\(number).partial"
         do throws(FileError) {
-            try write(bytes, to: temporary, mode: mode)
+            try write(bytes, to: temporary, mode: mode, synced: true)
             guard rename(temporary, path) == 0 else { throw FileError(operation: "rename", path: path, code: errno) }
         } catch {
             unlink(temporary)
@@ -68,12 +68,18 @@ public enum DurableFile {
         try syncFolder(of: path)
     }
 
-    private static func write(_ bytes: [UInt8], to path: String, mode: mode_t) throws(FileError) {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
+    /// Writes a file that need not outlive a crash, at a path where there is none: neither whole nor synced until done.
+    public static func writeFresh(_ bytes: [UInt8], to path: String, mode: mode_t = 0o644) throws(FileError) {
+        try write(bytes, to: path, mode: mode, synced: false)
+    }
+
+    private static func write(_ bytes: [UInt8], to path: String, mode: mode_t, synced: Bool) throws(FileError) {
+        let flags = synced ? O_TRUNC : O_EXCL
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, mode)
         guard descriptor >= 0 else { throw FileError(operation: "create", path: path, code: errno) }
         defer { close(descriptor) }
         try append(bytes, to: descriptor, path: path)
-        guard fsync(descriptor) == 0 else { throw FileError(operation: "fsync", path: path, code: errno) }
+        guard !synced || fsync(descriptor) == 0 else { throw FileError(operation: "fsync", path: path, code: errno) }
     }
 
     /// Writes all bytes at the descriptor's position.

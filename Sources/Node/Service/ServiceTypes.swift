@@ -25,6 +25,8 @@ public struct NodeStatus: Sendable, Hashable, Codable {
     /// Facts that a reader should know before trusting the node, e.g. that its operator can foresee the beacon.
     public var notes: [String]
     public var plugins: [PluginStatus]
+    /// The account that aggregates for jobs which name nobody else; nil where the node does not.
+    public var aggregator: String?
 
     public struct PluginStatus: Sendable, Hashable, Codable {
         public var id: String
@@ -47,7 +49,7 @@ public struct NodeStatus: Sendable, Hashable, Codable {
         version: String, role: String, chain: String, height: UInt64, head: String, stateRoot: String,
         headTimeMilliseconds: UInt64, firstKeptHeight: UInt64, engine: String, rulesVersion: UInt64, validators: Int,
         pendingTransactions: Int, transactions: UInt64, uptimeMilliseconds: UInt64, notes: [String],
-        plugins: [PluginStatus]
+        plugins: [PluginStatus], aggregator: String? = nil
     ) {
         self.version = version
         self.role = role
@@ -65,6 +67,7 @@ public struct NodeStatus: Sendable, Hashable, Codable {
         self.uptimeMilliseconds = uptimeMilliseconds
         self.notes = notes
         self.plugins = plugins
+        self.aggregator = aggregator
     }
 }
 

@@ -24,10 +24,10 @@ struct TaskFolder: Sendable {
         }
     }
 
-    /// Puts an input in place.
+    /// Puts an input in place. Not synced: after a crash the folder is made anew.
     mutating func add(_ name: String, _ bytes: [UInt8]) throws(FileError) {
         let place = "\(path)/in/\(name)"
-        try DurableFile.replace(place, with: bytes, mode: 0o400)
+        try DurableFile.writeFresh(bytes, to: place, mode: 0o400)
         try hand(over: place)
         inputs.append((name, place))
     }

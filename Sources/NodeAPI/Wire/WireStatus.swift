@@ -10,7 +10,7 @@ extension NodeStatus: WireCodable {
             "rules_version": .unsigned(rulesVersion), "validators": .integer(Int64(validators)),
             "pending_transactions": .integer(Int64(pendingTransactions)), "transactions": .unsigned(transactions),
             "uptime_ms": .unsigned(uptimeMilliseconds), "notes": .array(notes.map { .text($0) }),
-            "plugins": .array(plugins.map(\.wire)),
+            "plugins": .array(plugins.map(\.wire)), "aggregator": .optionalText(aggregator),
         ]
     }
 
@@ -30,7 +30,7 @@ extension NodeStatus: WireCodable {
             rulesVersion: try wire.unsigned("rules_version"), validators: try wire.integer("validators"),
             pendingTransactions: try wire.integer("pending_transactions"),
             transactions: try wire.unsigned("transactions"), uptimeMilliseconds: try wire.unsigned("uptime_ms"),
-            notes: notes, plugins: plugins)
+            notes: notes, plugins: plugins, aggregator: wire.value["aggregator"]?.text)
     }
 }
 

@@ -5,14 +5,14 @@ import NodeAPI
 /// Reads the configuration files of commands: the file, then the environment on top of it.
 enum ConfigurationFiles {
     static func node(_ path: String) throws -> NodeConfiguration {
-        let path = absolute(path)
+        let path = absolutePath(path, from: currentFolder)
         let resolved = try ResolvedConfiguration(
             schema: NodeConfiguration.schema, text: try text(path), file: path, environment: environment)
         return NodeConfiguration(resolved: resolved, baseFolder: folder(of: path))
     }
 
     static func site(_ path: String) throws -> SitePolicy {
-        let path = absolute(path)
+        let path = absolutePath(path, from: currentFolder)
         return try SitePolicy(
             text: try text(path), file: path, baseFolder: folder(of: path), environment: environment)
     }
@@ -51,28 +51,10 @@ enum ConfigurationFiles {
         return folder(of: folder(of: path))
     }
 
-    static let environment: [String: String] = {
-        var found: [String: String] = [:]
-        var cursor = environ
-        while let entry = cursor.pointee {
-            let text = String(cString: entry)
-            if let equals = text.firstIndex(of: "=") {
-                found[String(text[..<equals])] = String(text[text.index(after: equals)...])
-            }
-            cursor += 1
-        }
-        return found
-    }()
+    private static var environment: [String: String] { ProcessEnvironment.variables }
 
     private static func text(_ path: String) throws -> String {
         String(decoding: try DurableFile.read(path, limitBytes: 1 << 20), as: UTF8.self)
-    }
-
-    private static func absolute(_ path: String) -> String {
-        if path.hasPrefix("/") { return path }
-        guard let current = getcwd(nil, 0) else { return path }
-        defer { free(current) }
-        return "\(String(cString: current))/\(path)"
     }
 
     private static func folder(of path: String) -> String {

@@ -7,15 +7,16 @@ import Primitives
 
 struct Job: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Prepare and follow training jobs.",
+        abstract: "Prepare, submit and follow training jobs.",
         discussion: HelpText(
             why: "A job says what is trained, under which privacy guarantee, and what is paid.",
             examples: [
                 ("vinculum job new job.toml", "a documented file to fill in"),
+                ("vinculum job submit job.toml --holdout h.safetensors", "offer it to its members"),
                 ("vinculum job watch ID", "see the rounds as they happen"),
-            ], exits: [.ok, .failed, .usage, .configuration, .unreachable, .notFound, .exists]
+            ], exits: [.ok, .failed, .usage, .configuration, .refused, .unreachable, .timeout, .notFound, .exists]
         ).text,
-        subcommands: [JobNew.self, JobShow.self, JobList.self, JobWatch.self])
+        subcommands: [JobNew.self, JobSubmit.self, JobShow.self, JobList.self, JobWatch.self])
 }
 
 struct JobNew: VinculumCommand {

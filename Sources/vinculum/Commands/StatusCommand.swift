@@ -40,6 +40,7 @@ struct Status: VinculumCommand {
             for plugin in status.plugins {
                 facts.add("plugin", "\(plugin.id) \(plugin.version) (\(plugin.kind), \(plugin.isolation))")
             }
+            if let aggregator = status.aggregator { facts.add("aggregates as", aggregator) }
             for note in status.notes { facts.add("note", note) }
             return facts.text(style)
         }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Glibc
 import Node
 
 struct Demo: VinculumCommand {
@@ -49,7 +48,7 @@ struct Demo: VinculumCommand {
         } catch {
             throw CommandFailure(.usage, error.description, hint: "`vinculum demo --help` has examples")
         }
-        let folder = DemoFolder(root: absolutePath(dir, from: Self.currentFolder))
+        let folder = DemoFolder(root: absolutePath(dir, from: currentFolder))
         guard folder.nodeSocket.utf8.count <= 107 else {
             throw CommandFailure(
                 .usage, "the folder's path is too long for a Unix socket in it: \(folder.root)",
@@ -109,11 +108,5 @@ struct Demo: VinculumCommand {
         if rounds != nil, asked.rounds != prepared.rounds { throw refuse("\(prepared.rounds) rounds") }
         if seed != nil, asked.seed != prepared.seed { throw refuse("seed \(prepared.seed)") }
         if !attack.isEmpty, asked.attack != prepared.attack { throw refuse("another --attack") }
-    }
-
-    private static var currentFolder: String {
-        guard let folder = getcwd(nil, 0) else { return "." }
-        defer { free(folder) }
-        return String(cString: folder)
     }
 }

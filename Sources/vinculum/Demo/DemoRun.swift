@@ -115,7 +115,8 @@ struct DemoRun: Sendable {
         try await waitForSites()
         let file = try JobFile(text: DemoPreparation.text(folder.job), file: folder.job)
         let genesis = try Genesis.decode(try DurableFile.read(folder.genesis, limitBytes: 16 << 20))
-        let terms = try await DemoJob(marker: marker).terms(file)
+        let terms = try await JobTermsBuilder(file, aggregator: try AccountID(text: marker.aggregator)).terms(
+            model: try CID(text: marker.initialModel), holdout: try CID(text: marker.holdout))
         let height = try await ledger.asking { try await ledger.service.status().height }
         let transaction = Transaction(
             TransactionBody(

@@ -59,11 +59,7 @@ struct FolderOptions: ParsableArguments {
         return try configuration()
     }
 
-    private var absoluteFolder: String {
-        guard !folder.hasPrefix("/"), let current = getcwd(nil, 0) else { return folder }
-        defer { free(current) }
-        return absolutePath(folder, from: String(cString: current))
-    }
+    private var absoluteFolder: String { absolutePath(folder, from: currentFolder) }
 }
 
 /// Which node is asked.
