@@ -179,7 +179,13 @@ let package = Package(
                 "PluginHost", "PluginKit", "CVinculum", "CSodium", "Primitives", "plugin-child", "TestSupport",
             ], path: "Tests/PluginHost", exclude: ["Broken", "Layout"], swiftSettings: strict),
         tests("Plugins", ["PluginHost", "PluginKit", "PrivacyDP", "CVinculum", "CSodium"]),
-        tests("Node", ["Node"]),
+        tests(
+            "Node",
+            [
+                "Node", "Federation", "Ledger", "PluginHost", "Primitives", "Privacy", "Storage", "TaskRunner",
+                "Tokens",
+                "Training", .product(name: "Logging", package: "swift-log"),
+            ]),
         tests("NodeAPI", ["NodeAPI", "Node", "Federation", "Privacy", "Primitives"]),
         tests("CommandLine", ["vinculum", "NodeAPI", "Node", "Primitives"]),
         tests("Tidy", []),

@@ -71,8 +71,8 @@ public final class NodeRuntime: Sendable {
     }
 
     /// A kernel for a new chain, or one that goes on where the archive ends.
-    private static func kernel(
-        _ genesis: Genesis, _ archive: LedgerArchive, _ engine: PluginEngine, key: SecretKey?,
+    static func kernel(
+        _ genesis: Genesis, _ archive: LedgerArchive, _ engine: any ConsensusEngine, key: SecretKey?,
         _ configuration: NodeConfiguration
     ) throws -> Kernel {
         let rules = Rules(modules)
@@ -88,7 +88,7 @@ public final class NodeRuntime: Sendable {
             settings, engine: engine, state: restored.state, head: restored.head, history: restored.history)
     }
 
-    private init(
+    init(
         configuration: NodeConfiguration, genesisBytes: [UInt8], chain: CID, kernel: SerialThread<KernelHost>,
         signal: CommitSignal, objects: ObjectStore, logger: Logger, plugins: [NodeStatus.PluginStatus],
         validatorKey: PublicKey, aggregatorKey: SecretKey?

@@ -6,16 +6,24 @@ public enum LightClientError: Error, Hashable, Sendable, CustomStringConvertible
     case otherChain(expected: CID, found: CID)
     case certificate(height: UInt64, reason: String)
     case stale(height: UInt64, known: UInt64)
+    /// Two certified headers of one height: the validators have signed twice, and nothing of either is believed.
+    case conflict(height: UInt64, known: Digest, found: Digest)
     case proof(path: String, reason: String)
     case object(expected: CID, found: CID)
+    case oversized(CID, limitBytes: Int)
+    case receipt(expected: Digest, found: Digest)
 
     public var description: String {
         switch self {
         case .otherChain(let expected, let found): "the node follows chain \(found.text), not \(expected.text)"
         case .certificate(let height, let reason): "the header of block \(height) is not certified: \(reason)"
         case .stale(let height, let known): "the node answers from block \(height); block \(known) was seen already"
+        case .conflict(let height, let known, let found):
+            "block \(height) is certified twice: as \(known) and as \(found)"
         case .proof(let path, let reason): "the value at \(path) is not proven: \(reason)"
         case .object(let expected, let found): "the bytes are \(found.text), not the object \(expected.text)"
+        case .oversized(let id, let limit): "object \(id.text) is larger than \(limit) bytes"
+        case .receipt(let expected, let found): "the answer is about transaction \(found), not \(expected)"
         }
     }
 }
@@ -33,13 +41,22 @@ public actor LightClient: SiteGateway {
     private var checked: (bytes: [UInt8], header: Header)?
     private var cursor = EventCursor.start
     private var known: [Digest] = []
+    private var isKnown: Set<Digest> = []
     private let pollInterval: Duration
+    private let objectLimitBytes: Int
+
+    /// Jobs that are remembered from events, the newest; a node that invents jobs fills no more memory than this.
+    static let jobLimit = 1_000
+    /// Pages of events that are read before the client does something else.
+    static let pageLimit = 64
 
     /// - Parameters:
     ///   - genesis: the configured genesis, encoded; its CID is the chain's id and it names the first validators.
     ///   - account: whose events wake the client.
+    ///   - objectLimitBytes: a larger object is not read to its end.
     public init(
-        service: any NodeService, genesis: Genesis, account: AccountID, pollInterval: Duration = .seconds(1)
+        service: any NodeService, genesis: Genesis, account: AccountID, pollInterval: Duration = .seconds(1),
+        objectLimitBytes: Int = 256 << 20
     ) {
         self.service = service
         self.account = account
@@ -47,14 +64,18 @@ public actor LightClient: SiteGateway {
         chain = genesis.chain
         validators = genesis.validators
         self.pollInterval = pollInterval
+        self.objectLimitBytes = objectLimitBytes
     }
 
     // MARK: State
 
     public func value(at path: [UInt8]) async throws -> [UInt8]? {
+        // Answers may overtake one another: an answer is old only if it is older than what was known when it was asked
+        // for.
+        let known = newest
         let answer = try await service.state(at: path)
-        guard answer.anchor.height > 0 else { return try genesisValue(at: path) }
-        let header = try accept(answer.anchor)
+        guard answer.anchor.height > 0 else { return try genesisValue(at: path, known) }
+        let header = try accept(answer.anchor, known)
         let name = String(decoding: path, as: UTF8.self)
         do {
             let proof = try StateProof.decode(answer.proof)
@@ -75,8 +96,8 @@ public actor LightClient: SiteGateway {
 
     /// Before the first block nothing is certified: the client executes the genesis itself. A node that has shown a
     /// block cannot go back to it.
-    private func genesisValue(at path: [UInt8]) throws -> [UInt8]? {
-        if let newest { throw LightClientError.stale(height: 0, known: newest.height) }
+    private func genesisValue(at path: [UInt8], _ known: Header?) throws -> [UInt8]? {
+        if let known { throw LightClientError.stale(height: 0, known: known.height) }
         if genesisState == nil {
             let store = MemoryStateStore()
             try LedgerState.makeGenesis(genesis, rules: Rules(NodeRuntime.modules), store: store)
@@ -92,7 +113,7 @@ public actor LightClient: SiteGateway {
 
     /// Checks a certified header and remembers it if it is newer. Going back is refused: an old state must not be sold
     /// as the present one.
-    private func accept(_ anchor: CertifiedHeader) throws -> Header {
+    private func accept(_ anchor: CertifiedHeader, _ known: Header?) throws -> Header {
         if let checked, checked.bytes == anchor.header { return checked.header }
         let header: Header
         do {
@@ -107,8 +128,16 @@ public actor LightClient: SiteGateway {
         } catch {
             throw LightClientError.certificate(height: anchor.height, reason: "\(error)")
         }
-        if let newest, header.height < newest.height {
-            throw LightClientError.stale(height: header.height, known: newest.height)
+        if let known, header.height < known.height {
+            throw LightClientError.stale(height: header.height, known: known.height)
+        }
+        if let newest {
+            guard header.height > newest.height else {
+                guard header.height < newest.height || header == newest else {
+                    throw LightClientError.conflict(height: header.height, known: newest.id, found: header.id)
+                }
+                return header
+            }
         }
         newest = header
         genesisState = nil
@@ -130,13 +159,17 @@ public actor LightClient: SiteGateway {
     /// Events are hints and need no proof: who hides them from a site only makes it late.
     private func readEvents(wait: Duration) async throws {
         var wait = wait
-        while true {
+        for _ in 0..<Self.pageLimit {
             let page = try await service.events(
                 EventQuery(
                     after: cursor, filter: EventFilter(module: "federation", account: account), limit: 500, wait: wait))
             for event in page.events {
-                guard let job = Self.job(of: event), !known.contains(job) else { continue }
+                guard let job = Self.job(of: event), isKnown.insert(job).inserted else { continue }
                 known.append(job)
+            }
+            if known.count > Self.jobLimit {
+                for job in known.prefix(known.count - Self.jobLimit) { isKnown.remove(job) }
+                known.removeFirst(known.count - Self.jobLimit)
             }
             let moved = page.next > cursor
             cursor = max(cursor, page.next)
@@ -158,7 +191,14 @@ public actor LightClient: SiteGateway {
     // MARK: Objects and transactions
 
     public func object(_ id: CID) async throws -> [UInt8] {
-        let bytes = try await service.object(id)
+        let sink = BytesSink(limitBytes: objectLimitBytes)
+        do throws(ServiceError) {
+            _ = try await service.getObject(id, into: sink)
+        } catch {
+            if error.code == .tooLarge { throw LightClientError.oversized(id, limitBytes: objectLimitBytes) }
+            throw error
+        }
+        let bytes = sink.bytes
         let found = CID.of(raw: bytes)
         guard found == id else { throw LightClientError.object(expected: id, found: found) }
         return bytes
@@ -168,14 +208,21 @@ public actor LightClient: SiteGateway {
         _ = try await service.putObject(id, from: BytesSource(object))
     }
 
+    /// The id is checked, the code is the node's word: callers read the state anew and believe that.
     public func submit(_ transaction: Transaction) async throws -> ResultCode {
         switch try await service.submit(transaction.encoded) {
-        case .decided(let receipt): return ResultCode(rawValue: receipt.resultCode)
+        case .decided(let receipt): return try code(of: receipt, for: transaction.id)
         case .pending(let id):
+            guard id == transaction.id else { throw LightClientError.receipt(expected: transaction.id, found: id) }
             guard let receipt = try await service.receipt(of: id, waitingAtMost: .seconds(30)) else {
                 throw ServiceError(.timeout, "no block holds transaction \(id) after 30 s")
             }
-            return ResultCode(rawValue: receipt.resultCode)
+            return try code(of: receipt, for: transaction.id)
         }
+    }
+
+    private func code(of receipt: TransactionReceipt, for id: Digest) throws -> ResultCode {
+        guard receipt.id == id else { throw LightClientError.receipt(expected: id, found: receipt.id) }
+        return ResultCode(rawValue: receipt.resultCode)
     }
 }

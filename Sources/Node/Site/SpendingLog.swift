@@ -53,11 +53,15 @@ public enum SpendingLogError: Error, Hashable, Sendable, CustomStringConvertible
     case file(FileError)
     /// The sum of what was spent does not fit; nothing more is released.
     case overflow
+    /// Another update was prepared for this round before; it is the one that goes out.
+    case alreadyPrepared(job: Digest, round: UInt32)
 
     public var description: String {
         switch self {
         case .file(let error): error.description
         case .overflow: "the recorded costs do not add up to a number of 64 bits; the dataset is closed"
+        case .alreadyPrepared(let job, let round):
+            "another update of round \(round) of job \(job) was prepared before; that one is sent, and no other"
         }
     }
 }
@@ -68,7 +72,9 @@ public enum SpendingLogError: Error, Hashable, Sendable, CustomStringConvertible
 /// from an old backup, cannot make the data pay twice.
 public struct SpendingLog: ~Copyable {
     private var journal: Journal
-    private var entries: [Key: SpendingEntry]
+    private var entries: [Key: SpendingEntry] = [:]
+    /// Every different entry counts, also where a damaged history holds two for one round: each may have left.
+    private var different: Set<SpendingEntry> = []
 
     private struct Key: Hashable {
         let job: Digest
@@ -76,19 +82,23 @@ public struct SpendingLog: ~Copyable {
     }
 
     public init(path: String) throws(SpendingLogError) {
-        var found: [Key: SpendingEntry] = [:]
+        var found: [SpendingEntry] = []
         do throws(FileError) {
             journal = try Journal(path) { (record) throws(FileError) in
-                let entry: SpendingEntry
-                do { entry = try SpendingEntry.decode(record) } catch {
+                do { found.append(try SpendingEntry.decode(record)) } catch {
                     throw FileError(operation: "read", path: path, reason: "a record cannot be read: \(error)")
                 }
-                found[Key(job: entry.job, round: entry.round)] = entry
             }
         } catch {
             throw .file(error)
         }
-        entries = found
+        for entry in found { keep(entry) }
+    }
+
+    private mutating func keep(_ entry: SpendingEntry) {
+        different.insert(entry)
+        let key = Key(job: entry.job, round: entry.round)
+        if entries[key] == nil { entries[key] = entry }
     }
 
     /// The update prepared for a round, if there is one: it is sent again, never replaced by other bytes.
@@ -97,7 +107,7 @@ public struct SpendingLog: ~Copyable {
     /// Everything spent on a dataset by these books.
     public func spent(dataset: Digest) throws(SpendingLogError) -> CostVector {
         var total = CostVector.zero
-        for entry in entries.values where entry.dataset == dataset {
+        for entry in different where entry.dataset == dataset {
             guard let sum = total.adding(entry.cost) else { throw .overflow }
             total = sum
         }
@@ -110,9 +120,14 @@ public struct SpendingLog: ~Copyable {
         return total.isAdmitted(by: limits)
     }
 
-    /// Records an update that has been stored; when this returns, the record survives a crash.
+    /// Records an update that has been stored; when this returns, the record survives a crash. A round has one update:
+    /// the same one again changes nothing, another one is refused.
     public mutating func record(_ entry: SpendingEntry) throws(SpendingLogError) {
+        if let known = self.entry(job: entry.job, round: entry.round) {
+            guard known == entry else { throw .alreadyPrepared(job: entry.job, round: entry.round) }
+            return
+        }
         do { try journal.append(entry.encoded()) } catch { throw .file(error) }
-        entries[Key(job: entry.job, round: entry.round)] = entry
+        keep(entry)
     }
 }

@@ -1,0 +1,483 @@
+import Ledger
+import Primitives
+import Synchronization
+import TestSupport
+import Testing
+import Tokens
+
+@testable import Node
+
+/// A client, the node that it asks, and the real chain of four blocks behind that node.
+private struct Scene {
+    let folder: TemporaryFolder
+    let node: TestNode
+    let liar: LyingNode
+    let client: LightClient
+    /// The account that changes with each block, and one that the chain does not know.
+    let path = Account.path(LedgerHarness.account(1))
+    let unknown = Account.path(LedgerHarness.account(77))
+    /// The answer of each height, from 1 on.
+    var answers: [ProvenValue] = []
+
+    init(blocks: UInt64 = 4, objectLimitBytes: Int = 1 << 16) async throws {
+        folder = try TemporaryFolder()
+        node = try await TestNode(in: folder.root)
+        liar = LyingNode(node.runtime)
+        client = LightClient(
+            service: liar, genesis: node.genesis, account: LedgerHarness.account(1), pollInterval: .milliseconds(1),
+            objectLimitBytes: objectLimitBytes)
+        for sequence in 0..<blocks {
+            try await node.block(sequence: sequence)
+            answers.append(try await node.runtime.state(at: path))
+        }
+    }
+
+    func header(_ answer: ProvenValue) throws -> Header { try Header.decode(answer.anchor.header) }
+
+    /// What the client says to an answer.
+    func refusal(of answer: ProvenValue, at path: [UInt8]? = nil) async throws -> LightClientError {
+        liar.lie { $0.state = { _, _ in answer } }
+        defer { liar.tellTheTruth() }
+        do {
+            let value = try await client.value(at: path ?? self.path)
+            throw Believed(value: value)
+        } catch let error as LightClientError {
+            return error
+        }
+    }
+
+    /// The client still knows the truth and nothing else.
+    func expectUnharmed() async throws {
+        let truth = try await node.runtime.state(at: path)
+        #expect(try await client.value(at: path) == truth.value)
+        #expect(try await client.head().height == truth.anchor.height)
+    }
+
+    struct Believed: Error { let value: [UInt8]? }
+}
+
+extension LightClientError {
+    fileprivate var kind: String { String("\(self)".prefix { $0 != " " }) }
+
+    fileprivate var isAboutCertificate: Bool {
+        if case .certificate = self { true } else { false }
+    }
+
+    fileprivate var isAboutProof: Bool {
+        if case .proof = self { true } else { false }
+    }
+}
+
+extension Header {
+    fileprivate func changed(
+        height: UInt64? = nil, stateRoot: Digest? = nil, validators: Digest? = nil, chain: CID? = nil
+    ) -> Header {
+        Header(
+            chain: chain ?? self.chain, height: height ?? self.height, parent: parent,
+            timeMilliseconds: timeMilliseconds, proposer: proposer, beaconProof: beaconProof,
+            rulesVersion: rulesVersion, engine: engine, validatorSetDigest: validators ?? validatorSetDigest,
+            nextValidatorSetDigest: nextValidatorSetDigest, stateRoot: stateRoot ?? self.stateRoot,
+            transactionsRoot: transactionsRoot, receiptsRoot: receiptsRoot, historyRoot: historyRoot,
+            historySize: historySize)
+    }
+
+    /// The header with a certificate by a key, whoever that is.
+    fileprivate func certified(by key: SecretKey) -> Node.CertifiedHeader {
+        let vote = Vote(chain: chain, height: height, round: 0, step: .commit, headerID: id)
+        let certificate = Certificate(
+            round: 0, signatures: [SignedBy(key: key.publicKey, signature: key.sign(vote.message))])
+        return Node.CertifiedHeader(height: height, header: encoded(), certificate: certificate.encoded())
+    }
+}
+
+@Suite("A light client believes what is proven and nothing else")
+struct LightClientTests {
+    @Test("values and absences that are proven are believed, whatever the node says beside the proof")
+    func believesTheTruth() async throws {
+        let scene = try await Scene()
+        try await scene.expectUnharmed()
+        #expect(try await scene.client.value(at: scene.unknown) == nil)
+        scene.liar.lie {
+            $0.state = { _, answer in
+                ProvenValue(path: answer.path, value: [6, 6, 6], proof: answer.proof, anchor: answer.anchor)
+            }
+        }
+        let truth = try await scene.node.runtime.state(at: scene.path)
+        #expect(try await scene.client.value(at: scene.path) == truth.value)
+        #expect(try await scene.client.value(at: scene.unknown) == nil)
+    }
+
+    @Test("a header of another chain is refused, even when the same validator made it")
+    func otherChain() async throws {
+        let scene = try await Scene()
+        let folder = try TemporaryFolder()
+        let other = try await TestNode(in: folder.root, genesis: TestNode.genesis(name: "other"))
+        for sequence in 0..<6 as Range<UInt64> { try await other.block(sequence: sequence) }
+        let answer = try await other.runtime.state(at: scene.path)
+        let error = try await scene.refusal(of: answer)
+        #expect(error == .otherChain(expected: scene.node.genesis.chain, found: other.genesis.chain))
+        try await scene.expectUnharmed()
+    }
+
+    @Test("a changed byte anywhere in header or certificate is refused")
+    func changedCertificate() async throws {
+        let scene = try await Scene()
+        let answer = try #require(scene.answers.last)
+        for place in answer.anchor.header.indices {
+            var lie = answer
+            lie.anchor.header[place] ^= 1 << UInt8(place % 8)
+            _ = try await scene.refusal(of: lie)
+        }
+        for place in answer.anchor.certificate.indices {
+            var lie = answer
+            lie.anchor.certificate[place] ^= 1 << UInt8(place % 8)
+            let error = try await scene.refusal(of: lie)
+            #expect(error.isAboutCertificate, "byte \(place): \(error)")
+        }
+        try await scene.expectUnharmed()
+    }
+
+    @Test("every prefix of header, certificate and proof is refused")
+    func truncated() async throws {
+        let scene = try await Scene()
+        let answer = try #require(scene.answers.last)
+        for count in 0..<answer.anchor.header.count {
+            var lie = answer
+            lie.anchor.header.removeLast(lie.anchor.header.count - count)
+            #expect(try await scene.refusal(of: lie).isAboutCertificate)
+        }
+        for count in 0..<answer.anchor.certificate.count {
+            var lie = answer
+            lie.anchor.certificate.removeLast(lie.anchor.certificate.count - count)
+            #expect(try await scene.refusal(of: lie).isAboutCertificate)
+        }
+        for count in 0..<answer.proof.count {
+            var lie = answer
+            lie.proof.removeLast(lie.proof.count - count)
+            #expect(try await scene.refusal(of: lie).isAboutProof)
+        }
+        try await scene.expectUnharmed()
+    }
+
+    @Test("an older header is refused once a newer one was seen, and before the first block counts as older")
+    func rollback() async throws {
+        let scene = try await Scene()
+        try await scene.expectUnharmed()
+        for (index, old) in scene.answers.dropLast().enumerated() {
+            #expect(try await scene.refusal(of: old) == .stale(height: UInt64(index + 1), known: 4))
+        }
+        var genesis = scene.answers[0]
+        genesis.anchor = .genesis
+        #expect(try await scene.refusal(of: genesis) == .stale(height: 0, known: 4))
+        try await scene.expectUnharmed()
+    }
+
+    @Test("a certificate by keys that are no validators of the genesis is refused")
+    func otherValidators() async throws {
+        let scene = try await Scene()
+        let attacker = LedgerHarness.key(66)
+        let header = try scene.header(scene.answers[3]).changed(height: 9)
+        var lie = scene.answers[3]
+        lie.anchor = header.certified(by: attacker)
+        #expect(try await scene.refusal(of: lie).isAboutCertificate)
+        // A header that names the attacker's own set, certified by that set.
+        let own = header.changed(validators: ValidatorSet(solo: attacker.publicKey).digest)
+        lie.anchor = own.certified(by: attacker)
+        let error = try await scene.refusal(of: lie)
+        #expect("\(error)".contains("wrongValidatorSet"), "\(error)")
+        // The right certificate of another header.
+        lie.anchor = scene.answers[3].anchor
+        lie.anchor.header = header.encoded()
+        #expect(try await scene.refusal(of: lie).isAboutCertificate)
+        // A certificate without signatures.
+        lie.anchor.certificate = Certificate(round: 0, signatures: []).encoded()
+        #expect("\(try await scene.refusal(of: lie))".contains("belowThreshold"))
+        try await scene.expectUnharmed()
+    }
+
+    @Test("two certified headers of one height are refused")
+    func equivocation() async throws {
+        let scene = try await Scene()
+        try await scene.expectUnharmed()
+        let header = try scene.header(scene.answers[3])
+        let other = header.changed(stateRoot: .blake2b256([1]))
+        var lie = scene.answers[3]
+        lie.anchor = other.certified(by: TestNode.validator)
+        #expect(try await scene.refusal(of: lie) == .conflict(height: 4, known: header.id, found: other.id))
+        try await scene.expectUnharmed()
+    }
+
+    @Test("a proof under another block's root is refused")
+    func proofOfAnotherRoot() async throws {
+        let scene = try await Scene()
+        var lie = scene.answers[3]
+        lie.proof = scene.answers[2].proof
+        #expect("\(try await scene.refusal(of: lie))".contains("wrongRoot"))
+        try await scene.expectUnharmed()
+    }
+
+    @Test("a changed byte anywhere in a proof is refused")
+    func changedProof() async throws {
+        let scene = try await Scene()
+        for path in [scene.path, scene.unknown] {
+            let answer = try await scene.node.runtime.state(at: path)
+            for place in answer.proof.indices {
+                for bit in [UInt8(1), 0x80] {
+                    var lie = answer
+                    lie.proof[place] ^= bit
+                    let error = try await scene.refusal(of: lie, at: path)
+                    #expect(error.isAboutProof, "byte \(place): \(error)")
+                }
+            }
+        }
+        try await scene.expectUnharmed()
+    }
+
+    @Test("an absence is not proven by the absence of something else, nor by a listing")
+    func falseAbsence() async throws {
+        let scene = try await Scene()
+        let absence = try await scene.node.runtime.state(at: scene.unknown)
+        #expect("\(try await scene.refusal(of: absence))".contains("another path"))
+        // The same end and steps under the right question.
+        guard case .array(var items) = try CBORValue.decode(absence.proof) else { return }
+        items[1] = .bytes(scene.path)
+        var lie = absence
+        lie.proof = CBORValue.array(items).encoded()
+        #expect(try await scene.refusal(of: lie).isAboutProof)
+        let listing = try await scene.node.runtime.list(prefix: scene.path, after: nil, limit: 10)
+        lie.proof = listing.proof
+        #expect("\(try await scene.refusal(of: lie))".contains("another path"))
+        try await scene.expectUnharmed()
+    }
+
+    @Test("before the first block the client knows the genesis by itself")
+    func genesis() async throws {
+        let scene = try await Scene(blocks: 0)
+        let path = Account.path(LedgerHarness.account(3))
+        scene.liar.lie {
+            $0.state = { path, _ in ProvenValue(path: path, value: [1], proof: [2], anchor: .genesis) }
+        }
+        let account = try #require(try await scene.client.record(Account.self, at: path))
+        #expect(account.balance == Amount(tokens: 1_000))
+        #expect(try await scene.client.value(at: scene.unknown) == nil)
+        #expect(try await scene.client.head() == (0, scene.node.genesis.timeMilliseconds))
+    }
+
+    @Test("an answer that was overtaken by a newer one is no lie")
+    func overtaken() async throws {
+        let scene = try await Scene()
+        let gate = Gate()
+        let old = scene.answers[1]
+        scene.liar.lie {
+            $0.state = { path, answer in
+                guard path == scene.path else { return answer }
+                await gate.wait()
+                return old
+            }
+        }
+        async let late = scene.client.value(at: scene.path)
+        while scene.liar.count(of: "state") == 0 { await Task.yield() }
+        #expect(try await scene.client.value(at: scene.unknown) == nil)
+        gate.open()
+        #expect(try await late == old.value)
+        #expect(try await scene.client.head().height == 4)
+        // Asked for after the newer one was seen, the same answer is one.
+        #expect(try await scene.refusal(of: old) == .stale(height: 2, known: 4))
+    }
+
+    @Test("a node that fails or is slow leaves the client as it was")
+    func failingNode() async throws {
+        let scene = try await Scene()
+        try await scene.expectUnharmed()
+        scene.liar.lie { $0.failure = ServiceError(.timeout, "no answer in 30 s") }
+        await #expect(throws: ServiceError(.timeout, "")) { try await scene.client.value(at: scene.path) }
+        await #expect(throws: ServiceError(.timeout, "")) {
+            try await scene.client.jobs(concerning: LedgerHarness.account(1))
+        }
+        #expect(try await scene.client.head().height == 4)
+        scene.liar.tellTheTruth()
+        try await scene.expectUnharmed()
+    }
+}
+
+@Suite("A light client checks objects, receipts and hints")
+struct LightClientTransferTests {
+    @Test("bytes that are not the object are refused, whether changed, cut short or longer")
+    func objects() async throws {
+        let scene = try await Scene(blocks: 1)
+        let bytes = (0..<5_000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+        let id = CID.of(raw: bytes)
+        try await scene.client.store(object: bytes, as: id)
+        #expect(try await scene.client.object(id) == bytes)
+        let lies: [[UInt8]] = [[], Array(bytes.dropLast()), bytes + [0], [bytes[0] ^ 1] + bytes.dropFirst()]
+        for lie in lies {
+            scene.liar.lie { $0.object = { _, _ in lie } }
+            await #expect(throws: LightClientError.object(expected: id, found: .of(raw: lie))) {
+                try await scene.client.object(id)
+            }
+        }
+        scene.liar.tellTheTruth()
+        #expect(try await scene.client.object(id) == bytes)
+    }
+
+    @Test("an object above the limit is not read to its end")
+    func oversized() async throws {
+        let scene = try await Scene(blocks: 1, objectLimitBytes: 4_096)
+        let bytes = [UInt8](repeating: 3, count: 100)
+        let id = CID.of(raw: bytes)
+        try await scene.client.store(object: bytes, as: id)
+        scene.liar.lie { $0.object = { _, _ in [UInt8](repeating: 3, count: 1 << 20) } }
+        await #expect(throws: LightClientError.oversized(id, limitBytes: 4_096)) {
+            try await scene.client.object(id)
+        }
+    }
+
+    @Test("an object under the id of other bytes is refused when it is stored")
+    func storesOnlyWhatTheIDNames() async throws {
+        let scene = try await Scene(blocks: 1)
+        await #expect(throws: ServiceError(.digestMismatch, "")) {
+            try await scene.client.store(object: [1, 2, 3], as: .of(raw: [1]))
+        }
+        #expect(try await scene.node.runtime.objectSize(.of(raw: [1])) == nil)
+    }
+
+    @Test("a receipt of another transaction is refused")
+    func receipts() async throws {
+        let scene = try await Scene(blocks: 1)
+        let other = try #require(try await scene.node.block(from: 3, sequence: 0))
+        let transaction = TestNode.transfer(scene.node.genesis.chain, sequence: 1)
+        scene.liar.lie { $0.receipt = { _ in other } }
+        await #expect(throws: LightClientError.receipt(expected: transaction.id, found: other.id)) {
+            try await scene.client.submit(transaction)
+        }
+        for (sequence, lie) in zip(2..., [SubmissionOutcome.pending(id: other.id), .decided(other)]) {
+            let second = TestNode.transfer(scene.node.genesis.chain, sequence: UInt64(sequence))
+            scene.liar.lie {
+                $0.receipt = nil
+                $0.submission = { _ in lie }
+            }
+            await #expect(throws: LightClientError.receipt(expected: second.id, found: other.id)) {
+                try await scene.client.submit(second)
+            }
+        }
+        scene.liar.tellTheTruth()
+        #expect(
+            try await scene.client.submit(TestNode.transfer(scene.node.genesis.chain, sequence: 4)) == .ok)
+    }
+
+    @Test("endless pages of invented jobs end, and fill a bounded memory")
+    func endlessPages() async throws {
+        let scene = try await Scene(blocks: 1)
+        scene.liar.lie {
+            $0.events = { query, _ in
+                let first = query.after.sequence
+                let events = (1...500).map { offset in
+                    var payload = CBOREncoder()
+                    payload.array(count: 1)
+                    payload.digest(.blake2b256(Array("\(first + UInt64(offset))".utf8)))
+                    return EventRecord(
+                        cursor: EventCursor(sequence: first + UInt64(offset)), height: 1, module: "federation",
+                        kind: "job_submitted", path: nil, accounts: [], payload: payload.finish())
+                }
+                return EventPage(events: events, next: EventCursor(sequence: first + 500))
+            }
+        }
+        let jobs = try await scene.client.jobs(concerning: LedgerHarness.account(1))
+        #expect(jobs.count == LightClient.jobLimit)
+        #expect(scene.liar.count(of: "events") == LightClient.pageLimit)
+    }
+
+    @Test("a page that does not move the cursor, goes back, or holds garbage ends the reading")
+    func stuckPages() async throws {
+        let scene = try await Scene(blocks: 1)
+        let garbage = EventRecord(
+            cursor: .start, height: 1, module: "federation", kind: "job_submitted", path: nil, accounts: [],
+            payload: [0x82, 0x58])
+        scene.liar.lie { $0.events = { _, _ in EventPage(events: [garbage], next: .start) } }
+        #expect(try await scene.client.jobs(concerning: LedgerHarness.account(1)).isEmpty)
+        #expect(scene.liar.count(of: "events") == 1)
+    }
+}
+
+@Suite("What a node proves beside values is checked from the genesis alone")
+struct OfflineProofTests {
+    @Test("a listing with an entry left out, added or changed is refused")
+    func listings() async throws {
+        let folder = try TemporaryFolder()
+        let node = try await TestNode(in: folder.root)
+        try await node.block(sequence: 0)
+        let anchor = TrustAnchor(genesis: node.genesis)
+        let listing = try await node.runtime.list(prefix: Array("a/".utf8), after: nil, limit: 100)
+        let certified = Ledger.CertifiedHeader(
+            header: try Header.decode(listing.anchor.header),
+            certificate: try Certificate.decode(listing.anchor.certificate))
+        let proof = try StateProof.decode(listing.proof)
+        guard case .entries(let entries) = try CertifiedStateProof(certified: certified, proof: proof).verify(anchor)
+        else {
+            Issue.record("no entries")
+            return
+        }
+        #expect(entries.map(\.path) == listing.entries.map(\.path))
+        #expect(entries.map(\.value) == listing.entries.map(\.value))
+        guard case .array(let parts) = try CBORValue.decode(listing.proof), case .array(let end) = parts[3],
+            case .array(let list) = end[1]
+        else {
+            Issue.record("another form of proof")
+            return
+        }
+        var lies: [[CBORValue]] = list.indices.map { index in
+            var lie = list
+            lie.remove(at: index)
+            return lie
+        }
+        lies += list.indices.map { index in
+            var lie = list
+            if case .array(var entry) = lie[index], case .bytes(var value) = entry[1] {
+                value[value.count - 1] ^= 1
+                entry[1] = .bytes(value)
+                lie[index] = .array(entry)
+            }
+            return lie
+        }
+        lies.append(list + [.array([.bytes(Array("a/".utf8) + [0xff]), .bytes([1])])])
+        lies.append(list.reversed())
+        lies.append(list + [try #require(list.last)])
+        for lie in lies {
+            var items = parts
+            items[3] = .array([end[0], .array(lie)])
+            let told = CBORValue.array(items).encoded()
+            #expect(throws: (any Error).self) {
+                try CertifiedStateProof(certified: certified, proof: StateProof.decode(told)).verify(anchor)
+            }
+        }
+    }
+
+    @Test("a transaction's proof with the receipt, slot or header of another is refused")
+    func transactions() async throws {
+        let folder = try TemporaryFolder()
+        let node = try await TestNode(in: folder.root)
+        for sequence in 0..<3 as Range<UInt64> { try await node.block(sequence: sequence) }
+        let anchor = TrustAnchor(genesis: node.genesis)
+        func proof(_ slot: UInt64) async throws -> TransactionProof {
+            try TransactionProof.decode(try await node.runtime.transaction(.slot(slot)).proof)
+        }
+        let (first, second) = (try await proof(0), try await proof(1))
+        let verified = try first.verify(anchor)
+        #expect(verified.receipt.isSuccess)
+        func mixed(
+            slot: UInt64? = nil, transaction: [UInt8]? = nil, block: Ledger.CertifiedHeader? = nil,
+            receipt: Receipt? = nil
+        ) -> TransactionProof {
+            TransactionProof(
+                slot: slot ?? first.slot, transaction: transaction ?? first.transaction,
+                historyPath: first.historyPath, certified: first.certified, block: block ?? first.block,
+                receipt: receipt ?? first.receipt, receiptIndex: first.receiptIndex,
+                receiptCount: first.receiptCount, receiptPath: first.receiptPath)
+        }
+        let failed = Receipt(code: .malformed, fee: first.receipt.fee, units: first.receipt.units, events: [])
+        let lies = [
+            mixed(slot: 1), mixed(transaction: second.transaction), mixed(block: second.block), mixed(receipt: failed),
+        ]
+        for lie in lies { #expect(throws: TrustError.self) { try lie.verify(anchor) } }
+    }
+}

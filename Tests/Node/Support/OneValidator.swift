@@ -1,0 +1,53 @@
+import Ledger
+import Primitives
+
+/// Consensus of one validator: proposes what waits, signs it, decides it.
+struct OneValidator: ConsensusEngine {
+    let id = "one-validator"
+    let chain: CID
+    private var height: UInt64 = 0
+    private var isBusy = false
+    private var key: PublicKey?
+
+    init(chain: CID) { self.chain = chain }
+
+    mutating func step(_ event: ConsensusEvent) throws(ConsensusFault) -> [ConsensusEffect] {
+        switch event.kind {
+        case .start(let height, _, _, _, let key, _, _):
+            (self.height, self.key) = (height, key)
+            return []
+        case .transactions(let count, _): return propose(count, event.timeMilliseconds)
+        case .proposalBuilt(let height, let round, let headerID, _):
+            guard let headerID else {
+                isBusy = false
+                return []
+            }
+            return [
+                .persist([1]),
+                .signVote(Vote(chain: chain, height: height, round: round, step: .commit, headerID: headerID)),
+            ]
+        case .voteSigned(let vote, let signature?):
+            guard let key else { return [] }
+            return [
+                .decide(
+                    height: vote.height, round: vote.round, headerID: vote.headerID,
+                    signatures: [SignedBy(key: key, signature: signature)])
+            ]
+        case .voteSigned(_, nil):
+            isBusy = false
+            return []
+        case .committed(let height, _, _, _, let waiting, _):
+            (self.height, isBusy) = (height, false)
+            return propose(waiting, event.timeMilliseconds)
+        default: return []
+        }
+    }
+
+    private mutating func propose(_ waiting: UInt64, _ time: UInt64) -> [ConsensusEffect] {
+        guard waiting > 0, !isBusy else { return [] }
+        isBusy = true
+        return [.propose(height: height + 1, round: 0, timeMilliseconds: time)]
+    }
+
+    func snapshot() -> [UInt8] { [] }
+}

@@ -1,0 +1,81 @@
+import Ledger
+import Logging
+import Primitives
+import Storage
+import TestSupport
+import Tokens
+
+@testable import Node
+
+/// A node with the real kernel, ledger and disk in a folder of its own, and an engine of one validator.
+struct TestNode: Sendable {
+    let runtime: NodeRuntime
+    let genesis: Genesis
+    let folder: String
+
+    static let validator = LedgerHarness.key(0)
+    static let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
+    /// Ten accounts with 1,000 tokens each.
+    static func genesis(name: String = "test", validator: SecretKey = TestNode.validator) throws -> Genesis {
+        let allocations = (1...10).map { Transfer(to: LedgerHarness.account($0), amount: Amount(tokens: 1_000)) }
+        return Genesis(
+            name: name, timeMilliseconds: 1_700_000_000_000, engine: "one-validator",
+            validators: ValidatorSet(solo: validator.publicKey),
+            sections: CBORMap([(key: "tokens", value: try TokensGenesis(allocations: allocations).section())]))
+    }
+
+    static func configuration(_ folder: String, _ text: String = "") throws -> NodeConfiguration {
+        NodeConfiguration(
+            resolved: try ResolvedConfiguration(
+                schema: NodeConfiguration.schema, text: text, file: "node.toml"), baseFolder: folder)
+    }
+
+    /// Starts the node, or starts it again over what a folder holds.
+    init(
+        in folder: String, genesis: Genesis? = nil, validator: SecretKey = TestNode.validator,
+        configuration text: String = "[ledger]\ndurability = \"normal\""
+    ) async throws {
+        let genesis = try genesis ?? TestNode.genesis(validator: validator)
+        let configuration = try Self.configuration(folder, text)
+        let signal = CommitSignal()
+        let kernel = try await SerialThread(name: "kernel") {
+            let archive = try LedgerArchive.open(
+                path: "\(folder)/ledger.sqlite", chain: genesis.chain, durability: .normal)
+            let kernel = try NodeRuntime.kernel(
+                genesis, archive, OneValidator(chain: genesis.chain), key: validator, configuration)
+            var host = KernelHost(
+                kernel: kernel, archive: archive, key: validator, signal: signal, logger: Self.quiet)
+            host.start()
+            return host
+        }
+        runtime = NodeRuntime(
+            configuration: configuration, genesisBytes: genesis.encoded(), chain: genesis.chain, kernel: kernel,
+            signal: signal, objects: try ObjectStore(folder: "\(folder)/objects"), logger: Self.quiet, plugins: [],
+            validatorKey: validator.publicKey, aggregatorKey: nil)
+        self.genesis = genesis
+        self.folder = folder
+    }
+
+    func stop() async { await runtime.kernel.stop() }
+
+    static func transfer(
+        _ chain: CID, from: UInt64 = 1, to: UInt64 = 2, amount: Amount = Amount(tokens: 1), sequence: UInt64
+    ) -> Transaction {
+        Transaction(
+            TransactionBody(
+                chain: chain, account: LedgerHarness.account(from), lane: 0, sequence: sequence,
+                validUntilHeight: 1_000, payer: nil, feeLimit: Amount(baseUnits: 1_000_000_000_000_000),
+                module: "tokens",
+                call: ActionCall("transfer", Transfer(to: LedgerHarness.account(to), amount: amount))),
+            signedBy: [LedgerHarness.key(from)])
+    }
+
+    /// Makes a block of one transfer and waits for it.
+    @discardableResult
+    func block(from: UInt64 = 1, to: UInt64 = 2, sequence: UInt64) async throws -> TransactionReceipt? {
+        let outcome = try await runtime.submit(
+            Self.transfer(genesis.chain, from: from, to: to, sequence: sequence).encoded)
+        return try await runtime.receipt(of: outcome.id, waitingAtMost: .seconds(10))
+    }
+}
