@@ -41,6 +41,8 @@ extension NodeRuntime {
         case .unknown: ServiceError(.notFound, error.description)
         case .tooLarge: ServiceError(.tooLarge, error.description)
         case .digestMismatch: ServiceError(.digestMismatch, error.description)
+        case .full:
+            ServiceError(.unavailable, error.description, hint: "raise objects.store_limit_bytes", field: nil)
         case .file: ServiceError(.unavailable, error.description, hint: "free disk space")
         }
     }

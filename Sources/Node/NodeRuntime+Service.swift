@@ -10,8 +10,9 @@ extension NodeRuntime: NodeService {
 
     public func status() async throws(ServiceError) -> NodeStatus {
         let plugins = plugins
-        let (chain, configuration, started) = (chain, configuration, startedMilliseconds)
+        let (chain, started) = (chain, startedMilliseconds)
         let aggregator = aggregator?.text
+        let key = validatorKey
         return try await query { host in
             let head = host.kernel.head
             var notes: [String] = []
@@ -19,7 +20,8 @@ extension NodeRuntime: NodeService {
                 notes.append("one validator decides alone: it can foresee its beacons and could leave transactions out")
             }
             return NodeStatus(
-                version: Self.version, role: configuration.role, chain: chain.text, height: head.height,
+                version: Self.version, role: head.validators.power(of: key) == nil ? "observer" : "validator",
+                chain: chain.text, height: head.height,
                 head: head.headerID.hex,
                 stateRoot: head.certified?.header.stateRoot.hex ?? host.state().store.root().hex,
                 headTimeMilliseconds: head.timeMilliseconds,

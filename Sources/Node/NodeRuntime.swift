@@ -39,7 +39,9 @@ public final class NodeRuntime: Sendable {
         let genesis = try Genesis.decode(genesisBytes)
         let key = try SecretKey.load(from: configuration.keyFile)
         let aggregatorKey = try configuration.aggregatorKeyFile.map { try SecretKey.load(from: $0) }
-        let objects = try ObjectStore(folder: configuration.objectFolder, limitBytes: configuration.objectLimitBytes)
+        let objects = try ObjectStore(
+            folder: configuration.objectFolder, limitBytes: configuration.objectLimitBytes,
+            storeLimitBytes: configuration.objectStoreLimitBytes)
         let signal = CommitSignal()
         let engine = try source.consensus(genesis.engine)
         let manifest = engine.manifest
@@ -60,7 +62,8 @@ public final class NodeRuntime: Sendable {
                 genesis, archive, PluginEngine(id: genesis.engine, instance: instance, chain: genesis.chain),
                 key: isValidator ? key : nil, configuration)
             var host = KernelHost(
-                kernel: kernel, archive: archive, key: isValidator ? key : nil, signal: signal, logger: logger)
+                kernel: kernel, archive: archive, key: isValidator ? key : nil, signal: signal, logger: logger,
+                keepBlocks: configuration.keepBlocks)
             host.start()
             return host
         }

@@ -75,7 +75,8 @@ import Testing
         ("[api]\ntcp_port = 65536\n", "api.tcp_port"), ("[api]\ntcp_port = -1\n", "api.tcp_port"),
         ("[api]\ntcp_port = \"80\"\n", "api.tcp_port"), ("[api]\ntcp_port = 80.0\n", "api.tcp_port"),
         ("[api]\ntcp_port = 1979-05-27\n", "api.tcp_port"), ("[api]\ntcp_port = {a = 1}\n", "api.tcp_port"),
-        ("[node]\nrole = \"king\"\n", "node.role"), ("[plugins]\nenabled = [1]\n", "plugins.enabled"),
+        ("[log]\nlevel = \"loud\"\n", "log.level"),
+        ("[plugins]\nallow_unsigned_sha256 = [1]\n", "plugins.allow_unsigned_sha256"),
         ("plugin = 3\n", "plugin"),
     ])
     func aWrongValueNamesItsKeyAndWhatIsAllowed(text: String, key: String) throws {
@@ -85,7 +86,7 @@ import Testing
     }
 
     @Test func allProblemsComeAtOnce() {
-        #expect(Self.problems("[api]\ntcp_port = -1\nbogus = 2\n[node]\nrole = 3\n").count == 3)
+        #expect(Self.problems("[api]\ntcp_port = -1\nbogus = 2\n[log]\nlevel = 3\n").count == 3)
     }
 
     @Test func aSyntaxErrorHasFileLineAndColumn() throws {
@@ -141,7 +142,7 @@ import Testing
 
     @Test(arguments: [
         ("did:key:z6MkiTBz1ymuepAQ4HEHYSF1H8quG5GLVVQR3djdX3mDooWp", "did:key:nobody", "policy.requesters"),
-        ("0e5751c026e5", "xyz", "policy.trainers"), ("unit = \"record\"", "unit = \"person\"", "dataset.person_column"),
+        ("0e5751c026e5", "xyz", "policy.trainers"), ("unit = \"record\"", "unit = \"person\"", "guarantee.unit"),
         ("unit = \"record\"", "colluders = 3", "guarantee.colluders"),
         ("epsilon_total = 4", "epsilon_total = 0", "budget.epsilon_total"),
         ("size_band = 5000", "", "dataset.size_band"),
@@ -214,7 +215,7 @@ import Testing
         #expect(!Self.problems(String(repeating: "[", count: 100_000)).isEmpty)
         #expect(!Self.problems("a = " + String(repeating: "[", count: 10_000)).isEmpty)
         #expect(!Self.problems(String(repeating: "# x\n", count: 300_000)).isEmpty)
-        #expect(!Self.problems("[node]\nrole = \"validator\\u0000x\"\n").isEmpty)
+        #expect(!Self.problems("[log]\nlevel = \"info\\u0000x\"\n").isEmpty)
         #expect(!Self.problems(String(repeating: "k", count: 5000) + " = 1\n").isEmpty)
     }
 }

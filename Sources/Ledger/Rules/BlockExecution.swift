@@ -145,21 +145,31 @@ public struct BlockExecution {
         let body = verified.body
         guard let payer = body.payer else { return body.account }
         if payer.kind == .derived {
-            let module = try rules.module(body.module, for: body.call)
-            context.sender = body.account
-            context.module = module.name
-            context.unitsUsed = 0
-            context.unitLimit = 100_000
-            let mark = context.overlay.mark()
-            let approves = try module.approvesPayer(payer, feeLimit: body.feeLimit, for: body.call, &context)
-            context.overlay.rollBack(to: mark)
-            guard approves else { throw Refusal(.payerUnauthorised, "\(body.module) does not let \(payer) pay") }
+            guard try isApproved(payer, for: body) else {
+                throw Refusal(.payerUnauthorised, "nobody lets \(payer) pay for \(body.module).\(body.call.action)")
+            }
         } else {
             guard try context.overlay.account(payer).isAuthorised(payer, by: verified.signers) else {
                 throw Refusal(.payerUnauthorised, "the signatures do not reach the threshold of \(payer)")
             }
         }
         return payer
+    }
+
+    /// Asks the modules in their order; the one that owns the account answers.
+    private mutating func isApproved(_ payer: AccountID, for body: TransactionBody) throws(Refusal) -> Bool {
+        context.sender = body.account
+        for module in rules.modules {
+            context.module = module.name
+            context.unitsUsed = 0
+            context.unitLimit = 100_000
+            let mark = context.overlay.mark()
+            let approves = try module.approvesPayer(
+                payer, feeLimit: body.feeLimit, for: body.call, of: body.module, &context)
+            context.overlay.rollBack(to: mark)
+            if approves { return true }
+        }
+        return false
     }
 
     /// Takes the fee limit from the payer, and moves the sender's lane on.

@@ -20,9 +20,11 @@ public protocol LedgerModule: Sendable {
     func endBlock(_ context: inout ModuleContext) throws(Refusal)
 
     /// Whether the module lets `payer`, a derived account that it owns, pay up to `feeLimit` for this call of `sender`:
-    /// so that sites need no tokens. Reads only.
+    /// so that sites need no tokens. False for accounts that it does not own; reads only.
+    ///
+    /// - Parameter module: whose action is called, this module's or another's.
     func approvesPayer(
-        _ payer: AccountID, feeLimit: Amount, for call: ActionCall, _ context: inout ModuleContext
+        _ payer: AccountID, feeLimit: Amount, for call: ActionCall, of module: String, _ context: inout ModuleContext
     ) throws(Refusal) -> Bool
 }
 
@@ -30,7 +32,7 @@ extension LedgerModule {
     public func genesis(_ section: CBORValue, _ context: inout ModuleContext) throws(Refusal) {}
     public func endBlock(_ context: inout ModuleContext) throws(Refusal) {}
     public func approvesPayer(
-        _ payer: AccountID, feeLimit: Amount, for call: ActionCall, _ context: inout ModuleContext
+        _ payer: AccountID, feeLimit: Amount, for call: ActionCall, of module: String, _ context: inout ModuleContext
     ) throws(Refusal) -> Bool { false }
 }
 

@@ -6,8 +6,6 @@ public enum FederationCode: Int32, CaseIterable, Sendable {
     case invalidTerms = 402
     /// The escrow does not cover what the terms promise at most.
     case escrowTooSmall = 403
-    /// Fewer auditors hold the job's verifiers than its quorum needs.
-    case tooFewAuditors = 404
     case jobUnknown = 405
     case notRequester = 406
     case notMember = 407

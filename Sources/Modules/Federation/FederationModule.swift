@@ -1,5 +1,6 @@
 import Ledger
 import Primitives
+import Privacy
 
 /// Jobs of federated training: escrow, invitation, rounds in five phases, verdicts, publication, pay.
 ///
@@ -140,8 +141,13 @@ public struct FederationModule: LedgerModule {
     }
 
     public func approvesPayer(
-        _ payer: AccountID, feeLimit: Amount, for call: ActionCall, _ context: inout ModuleContext
+        _ payer: AccountID, feeLimit: Amount, for call: ActionCall, of module: String, _ context: inout ModuleContext
     ) throws(Refusal) -> Bool {
+        guard try context.load(Digest.self, at: FederationPaths.escrow(payer)) != nil else { return false }
+        // A member whose dataset is new registers it on the job's account too.
+        guard module == name || (module == PrivacyPaths.module && call.action == "register") else {
+            throw FederationCode.feeNotCovered.refusal("the escrow pays for no \(module).\(call.action)")
+        }
         try EscrowFees.authorise(payer: payer, sender: context.sender, fee: feeLimit, &context)
         return true
     }

@@ -18,9 +18,6 @@ extension OpenJob {
         let record = JobRecord(
             requester: requester, terms: terms, payFund: largestPay, now: context.block.timeMilliseconds)
         let job = OpenJob(id, terms: terms, record: record)
-        guard try job.candidates(drawn: [], &context).count >= Int(terms.quorum) else {
-            throw FederationCode.tooFewAuditors.refusal("fewer than \(terms.quorum) auditors hold the job's verifiers")
-        }
         try context.transfer(from: requester, to: job.escrow, amount: body.escrow)
         try context.save(terms, at: FederationPaths.terms(id))
         try context.save(id, at: FederationPaths.escrow(job.escrow))
@@ -90,6 +87,10 @@ extension OpenJob {
         }
         guard record.active >= terms.minimumMembers else {
             throw FederationCode.tooFewMembers.refusal("\(record.active) of at least \(terms.minimumMembers)")
+        }
+        // Asked now and not at the submission: members register as auditors when they accept.
+        guard try candidates(drawn: [], &context).count >= Int(terms.quorum) else {
+            return try abort(.tooFewAuditors, &context)
         }
         record.status = .running
         try openRound(1, &context)

@@ -89,7 +89,8 @@ extension DatasetRecord {
         isRetired = try decoder.bool()
     }
 
-    init(owner: AccountID, registration: DatasetRegistration, spent: CostVector) {
+    /// What the ledger keeps of a registration.
+    public init(owner: AccountID, registration: DatasetRegistration, spent: CostVector) {
         self.owner = owner
         unit = registration.unit
         relation = registration.relation

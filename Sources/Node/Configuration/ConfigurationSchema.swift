@@ -122,7 +122,9 @@ public struct ConfigurationSchema: Sendable {
     public func key(_ name: String) -> ConfigurationKey? { keys.first { $0.name == name } }
 
     /// The documented file: every key with its example, default, unit and meaning.
-    public func documentedFile() -> String {
+    ///
+    /// - Parameter values: by key; they stand in place of the examples.
+    public func documentedFile(_ values: [String: ConfigurationValue] = [:]) -> String {
         var text =
             "# \(title)\n# Every key is here. A key that is left out has its default; an unknown key is refused.\n"
         var section: String?
@@ -138,7 +140,7 @@ public struct ConfigurationSchema: Sendable {
             if let unit = key.unit { facts += "; unit: \(unit)" }
             facts += key.defaultValue.map { "; default: \($0.tomlText)" } ?? "; required"
             text += Self.comment(facts.prefix(1).uppercased() + facts.dropFirst() + ".")
-            text += "\(key.leaf) = \(key.example.tomlText)\n"
+            text += "\(key.leaf) = \((values[key.name] ?? key.example).tomlText)\n"
         }
         return text
     }

@@ -9,8 +9,8 @@ enum GuaranteeKeys {
     static func keys(section: String, epsilonName: String, epsilonMeaning: String, verb: String) -> [ConfigurationKey] {
         [
             .init(
-                "\(section).unit", .text(choices: units), default: .text("person"), example: .text("record"),
-                "What one neighbour differs in: \(verb)."),
+                "\(section).unit", .text(choices: units), default: .text("record"),
+                "What one neighbour differs in: \(verb). The trainers that ship bound a record's part only."),
             .init(
                 "\(section).relation", .text(choices: relations), default: .text("add-or-remove"),
                 "How neighbouring datasets differ."),
@@ -54,12 +54,22 @@ enum GuaranteeKeys {
     }
 
     static func problems(_ resolved: ResolvedConfiguration, section: String) -> [ConfigurationError.Problem] {
+        var problems: [ConfigurationError.Problem] = []
+        let unit = resolved.text("\(section).unit")
+        if unit != "record" {
+            problems.append(
+                .init(
+                    key: "\(section).unit",
+                    reason: "is \"\(unit)\", and no trainer that ships bounds what a \(unit) contributes",
+                    hint: "\"record\" is what can be kept today"))
+        }
         let colludes = resolved.text("\(section).adversary") == "colluding-members"
-        guard colludes != (resolved.integer("\(section).colluders") > 0) else { return [] }
-        return [
-            .init(
-                key: "\(section).colluders",
-                reason: colludes ? "has to be at least 1 here" : "is only for adversary = \"colluding-members\"")
-        ]
+        if colludes != (resolved.integer("\(section).colluders") > 0) {
+            problems.append(
+                .init(
+                    key: "\(section).colluders",
+                    reason: colludes ? "has to be at least 1 here" : "is only for adversary = \"colluding-members\""))
+        }
+        return problems
     }
 }

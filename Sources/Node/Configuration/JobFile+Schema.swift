@@ -54,19 +54,13 @@ extension JobFile {
             "CID of the model to start from; empty makes one with random weights."),
         .init("model.seed", .integer(0...(.max)), default: .integer(1), "Seed of the random weights."),
         .init(
-            required: "training.trainer", .text(choices: nil),
-            example: .text("0e5751c026e543b2e8ab2eb06099daa1d1e5df47778f7787faab45cdf12fe3a8"),
-            "Digest (BLAKE2b-256, hex) of the trainer."),
-        .init(
-            "training.learning_rate", .decimal(1e-9...1000), default: .decimal(0.1), "Step size at the member."),
+            "training.trainer", .text(choices: nil), default: .text(""),
+            "Digest (BLAKE2b-256, hex) of the trainer; empty takes the one that ships."),
         .init(
             "training.input_factor", .decimal(1e-9...1000), default: .decimal(0.003921569),
             "What each byte of an input is multiplied with; a public constant."),
         .init(
             "training.input_offset", .decimal(-1000...1000), default: .decimal(0), "What is added to it afterwards."),
-        .init(
-            "training.local_steps", .integer(1...1_000_000), default: .integer(1), unit: "steps",
-            "Steps at the member in a round; more than one is for trainers that take more."),
     ]
 
     private static let checkKeys: [ConfigurationKey] = [

@@ -9,7 +9,8 @@ public struct JobFile: Sendable {
     public let members: [AccountID]
     /// Nil lets the node that takes the job aggregate.
     public let aggregator: AccountID?
-    public let trainer: Digest
+    /// Nil stands for the trainer that ships with the program that submits the job.
+    public let trainer: Digest?
     /// Nil makes a model with random weights from `model.seed`.
     public let initialModel: CID?
     public let holdout: CID?
@@ -20,8 +21,6 @@ public struct JobFile: Sendable {
     public var leastMembers: UInt32 { UInt32(clamping: resolved.integer("members.least")) }
     public var modelDescriptor: String { resolved.text("model.descriptor") }
     public var modelSeed: UInt64 { UInt64(clamping: resolved.integer("model.seed")) }
-    public var learningRate: Double { resolved.decimal("training.learning_rate") }
-    public var localSteps: Int { resolved.integer("training.local_steps") }
     public var inputFactor: Double { resolved.decimal("training.input_factor") }
     public var inputOffset: Double { resolved.decimal("training.input_offset") }
     public var serverMomentum: Double { resolved.decimal("aggregation.server_momentum") }
@@ -82,7 +81,7 @@ public struct JobFile: Sendable {
         }
         members = accounts.sorted()
         aggregator = optional("aggregation.account", "an account (did:key:z…)") { try? AccountID(text: $0) }
-        let trainer = optional("training.trainer", "a digest of 64 hexadecimal digits") { try? Digest(hex: $0) }
+        trainer = optional("training.trainer", "a digest of 64 hexadecimal digits") { try? Digest(hex: $0) }
         initialModel = optional("model.initial", "a CID") { try? CID(text: $0) }
         holdout = optional("verification.holdout", "a CID") { try? CID(text: $0) }
         if members.isEmpty || members.count > JobTerms.maximumMembers {
@@ -90,7 +89,6 @@ public struct JobFile: Sendable {
         } else if resolved.integer("members.least") > members.count {
             problem("members.least", "is more than the \(members.count) accounts of members.invited")
         }
-        if trainer == nil, resolved.text("training.trainer").isEmpty { problem("training.trainer", "is empty") }
         let auditors = resolved.integer("verification.auditors")
         let quorum = resolved.integer("verification.quorum")
         if quorum > auditors || quorum * 2 <= auditors {
@@ -103,6 +101,5 @@ public struct JobFile: Sendable {
         }
         if !problems.isEmpty { throw ConfigurationError(file: file, problems: problems) }
         self.resolved = resolved
-        self.trainer = trainer ?? .zero
     }
 }

@@ -9,14 +9,12 @@ public struct NodeConfiguration: Sendable {
         self.baseFolder = baseFolder
     }
 
-    public var role: String { resolved.text("node.role") }
     public var dataFolder: String { path("node.data_folder") }
     public var keyFile: String { path("node.key_file") }
     public var genesisFile: String { path("node.genesis_file") }
-    public var consensusPlugin: String { resolved.text("consensus.plugin") }
-    public var blockInterval: Duration { resolved.milliseconds("consensus.block_interval_ms") }
     public var snapshotEveryBlocks: Int { resolved.integer("ledger.snapshot_every_blocks") }
-    public var keepBlocks: Int { resolved.integer("ledger.keep_blocks") }
+    /// 0 keeps all.
+    public var keepBlocks: UInt64 { UInt64(clamping: resolved.integer("ledger.keep_blocks")) }
     public var durability: String { resolved.text("ledger.durability") }
     public var mempoolPerAccount: Int { resolved.integer("mempool.per_account") }
     public var mempoolLimitBytes: Int { resolved.integer("mempool.limit_bytes") }
@@ -30,7 +28,6 @@ public struct NodeConfiguration: Sendable {
     public var pluginFolder: String {
         resolved.text("plugins.folder").isEmpty ? InstallPrefix.pluginFolder : path("plugins.folder")
     }
-    public var enabledPlugins: [String] { resolved.list("plugins.enabled") }
     public var trustedKeysFolder: String {
         resolved.text("plugins.trusted_keys_folder").isEmpty
             ? "\(InstallPrefix.configurationFolder)/trusted-keys" : path("plugins.trusted_keys_folder")
@@ -61,7 +58,6 @@ public struct NodeConfiguration: Sendable {
         title: "Configuration of a Vinculum node.",
         sections: [
             "node": "Who this node is.",
-            "consensus": "How blocks are agreed on.",
             "ledger": "What is stored, and how safely.",
             "mempool": "Transactions that wait for a block.",
             "api": "The local HTTP interface. A Unix socket is guarded by its file mode (0600), TCP by a bearer token.",
@@ -75,9 +71,6 @@ public struct NodeConfiguration: Sendable {
 
     private static let nodeKeys: [ConfigurationKey] = [
         .init(
-            "node.role", .text(choices: ["development", "validator", "observer"]), default: .text("development"),
-            "What the node does: a chain of its own for development, proposing and voting, or following only."),
-        .init(
             "node.data_folder", .text(choices: nil), default: .text("."),
             "Where the ledger and its snapshots live. Relative paths start from the folder of this file."),
         .init(
@@ -85,19 +78,14 @@ public struct NodeConfiguration: Sendable {
             "The node's Ed25519 key, mode 0600."),
         .init(
             "node.genesis_file", .text(choices: nil), default: .text("genesis.dagcbor"),
-            "The genesis document; its CID is the chain's id."),
-        .init(
-            "consensus.plugin", .text(choices: nil), default: .text("org.vinculum.consensus-solo"),
-            "The id of the consensus plugin."),
-        .init(
-            "consensus.block_interval_ms", .integer(0...60_000), default: .integer(0), unit: "milliseconds",
-            "The least time between blocks; 0 makes a block as soon as there is a transaction."),
+            "The genesis document: validators, consensus plugin, first balances. Its CID is the chain's id."),
         .init(
             "ledger.snapshot_every_blocks", .integer(10...10_000_000), default: .integer(10_000), unit: "blocks",
             "How often a snapshot of the state is written; a restart reads the last one and the blocks after it."),
         .init(
             "ledger.keep_blocks", .integer(0...(.max)), default: .integer(0), unit: "blocks",
-            "How many blocks are kept in full; 0 keeps all. Requests for older ones are answered with 'pruned'."),
+            "How many blocks are kept in full, and those since the last snapshot; 0 keeps all. Older ones answer 'pruned'."
+        ),
         .init(
             "ledger.durability", .text(choices: ["full", "normal"]), default: .text("full"),
             "full: nothing acknowledged is lost in a power failure. normal: the last blocks may be; not for validators."
@@ -123,9 +111,6 @@ public struct NodeConfiguration: Sendable {
         .init(
             "plugins.folder", .text(choices: nil), default: .text(""),
             "Where plugin libraries are installed; empty: lib/vinculum/plugins beside the program's folder."),
-        .init(
-            "plugins.enabled", .textList, default: .list([]),
-            example: .list([]), "Ids of plugins to load besides the consensus plugin."),
         .init(
             "plugins.trusted_keys_folder", .text(choices: nil), default: .text(""),
             "Public minisign keys whose signatures on manifests are believed; empty: those of the installation."),

@@ -11,7 +11,7 @@ extension SitePolicy {
         keys: siteKeys + policyKeys
             + GuaranteeKeys.keys(
                 section: "guarantee", epsilonName: "epsilon_per_job", epsilonMeaning: "The most epsilon for one job.",
-                verb: "one record, all records of a person, or the whole site")
+                verb: "one record, a person, or the site")
             + [
                 .init(
                     required: "budget.epsilon_total", .decimal(1e-6...1000), example: .decimal(8),
@@ -45,17 +45,8 @@ extension SitePolicy {
             required: "dataset.name", .text(choices: nil), example: .text("xrays-2026"),
             "The dataset's name on the ledger. A new version inherits what its parent has spent."),
         .init(
-            required: "dataset.path", .text(choices: nil), example: .text("data"),
-            "The file or folder with the records."),
-        .init(
-            "dataset.format", .text(choices: ["idx", "safetensors"]), default: .text("safetensors"),
-            "How the records are stored."),
-        .init(
-            "dataset.person_column", .text(choices: nil), default: .text(""),
-            "The column that tells persons apart; needed for unit = \"person\"."),
-        .init(
-            "dataset.records_per_person", .integer(1...1_000_000), default: .integer(1), unit: "records",
-            "The most records of one person that are used."),
+            required: "dataset.path", .text(choices: nil), example: .text("data/train.safetensors"),
+            "The records: a safetensors file with `inputs` (U8, records x width) and `labels` (U8)."),
         .init(
             required: "dataset.size_band", .integer(1...1_000_000_000_000), example: .integer(5000), unit: "records",
             "The public, rounded size by which this site is weighted; the exact count stays secret."),
@@ -99,6 +90,6 @@ extension SitePolicy {
             "The shortest time for training that is accepted."),
         .init(
             "policy.dry_run", .boolean, default: .boolean(false),
-            "Only says what would be accepted; nothing leaves and nothing is signed."),
+            "Only says in its log what would be accepted; nothing is sent and nothing is signed."),
     ]
 }

@@ -21,10 +21,6 @@ public struct SitePolicy: Sendable {
     public var genesisFile: String { path("site.genesis_file") }
     public var datasetName: String { resolved.text("dataset.name") }
     public var datasetPath: String { path("dataset.path") }
-    public var datasetFormat: String { resolved.text("dataset.format") }
-    /// Empty where the unit is not a person.
-    public var personColumn: String { resolved.text("dataset.person_column") }
-    public var recordsPerPerson: Int { resolved.integer("dataset.records_per_person") }
     public var sizeBand: Int { resolved.integer("dataset.size_band") }
     public var epsilonTotal: Double { resolved.decimal("budget.epsilon_total") }
     public var perJobShare: Double { resolved.decimal("budget.per_job_share") }
@@ -86,12 +82,6 @@ public struct SitePolicy: Sendable {
                 .init(
                     key: "policy.requesters", line: locator.line(of: "policy.requesters"), reason: "is empty",
                     hint: "list accounts, or set policy.any_requester = true to consider everybody's jobs"))
-        }
-        if resolved.text("guarantee.unit") == "person", resolved.text("dataset.person_column").isEmpty {
-            problems.append(
-                .init(
-                    key: "dataset.person_column", reason: "is empty, but guarantee.unit is \"person\"",
-                    hint: "name the column that tells persons apart, or set guarantee.unit = \"record\""))
         }
         if !problems.isEmpty { throw ConfigurationError(file: file, problems: problems) }
         self.resolved = resolved

@@ -27,9 +27,13 @@ public struct JobPreparation: Sendable {
     private let file: JobFile
     private let parts: Parts
     private let aggregator: AccountID
+    private let trainer: Digest
 
-    /// - Parameter aggregator: who aggregates unless the file names somebody.
-    public init(file: JobFile, parts: Parts, aggregator: AccountID) {
+    /// - Parameters:
+    ///   - aggregator: who aggregates unless the file names somebody.
+    ///   - trainer: the trainer that ships, unless the file names another.
+    public init(file: JobFile, parts: Parts, aggregator: AccountID, trainer: Digest) {
+        self.trainer = file.trainer ?? trainer
         self.file = file
         self.parts = parts
         self.aggregator = file.aggregator ?? aggregator
@@ -76,7 +80,7 @@ public struct JobPreparation: Sendable {
             noiseUnits: plan.noiseScaleInGridSteps)
         return JobTerms(
             purpose: file.purpose, members: file.members, minimumMembers: file.leastMembers, aggregator: aggregator,
-            rounds: file.rounds, trainer: file.trainer, trainerParameters: training.trainerParameters,
+            rounds: file.rounds, trainer: trainer, trainerParameters: training.trainerParameters,
             mechanism: PrivacyMechanism(
                 plugin: parts.mechanism, shown: parts.shown, parameters: training.mechanismParameters),
             guarantee: file.guarantee, costPerRound: cost, verifiers: parts.verifiers,

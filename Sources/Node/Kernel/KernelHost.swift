@@ -11,6 +11,7 @@ struct KernelHost: SerialThreadState {
     private let key: SecretKey?
     private let signal: CommitSignal
     private let logger: Logger
+    private let keepBlocks: UInt64
     /// Milliseconds since 1970 at which an engine's timer is due.
     private var timers: [UInt64: UInt64] = [:]
     /// A decided block that the disk did not take; nothing goes on before it is stored.
@@ -25,11 +26,17 @@ struct KernelHost: SerialThreadState {
     private(set) var transactionCount: UInt64
 
     private static let refusalLimit = 10_000
+    private static let blocksBetweenPrunings: UInt64 = 16
     private static let diskRetry: Duration = .seconds(1)
     private static let engineNamespace = "engine"
     private static let engineKey: [UInt8] = Array("state".utf8)
 
-    init(kernel: Kernel, archive: LedgerArchive, key: SecretKey?, signal: CommitSignal, logger: Logger) {
+    /// - Parameter keepBlocks: how many blocks are kept in full; 0 keeps all.
+    init(
+        kernel: Kernel, archive: LedgerArchive, key: SecretKey?, signal: CommitSignal, logger: Logger,
+        keepBlocks: UInt64 = 0
+    ) {
+        self.keepBlocks = keepBlocks
         self.kernel = kernel
         self.archive = archive
         self.key = key
@@ -121,6 +128,20 @@ struct KernelHost: SerialThreadState {
     private mutating func committed(_ block: CommittedBlock) {
         transactionCount = block.header.historySize
         signal.committed(block.header.height)
+        takeSnapshotIfDue(block)
+        pruneIfDue(block)
+    }
+
+    private mutating func pruneIfDue(_ block: CommittedBlock) {
+        guard keepBlocks > 0, block.header.height.isMultiple(of: Self.blocksBetweenPrunings) else { return }
+        do throws(LedgerArchiveError) {
+            try archive.prune(keeping: keepBlocks, head: block.header.height)
+        } catch {
+            logger.warning("old blocks are not deleted: \(error)")
+        }
+    }
+
+    private mutating func takeSnapshotIfDue(_ block: CommittedBlock) {
         let state = kernel.committedState()
         guard archive.wantsSnapshot(stateByteCount: state.store.contentByteCount) else { return }
         do throws(LedgerArchiveError) {

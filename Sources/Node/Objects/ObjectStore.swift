@@ -5,6 +5,8 @@ import Primitives
 public enum ObjectStoreError: Error, Hashable, Sendable, CustomStringConvertible {
     case unknown(CID)
     case tooLarge(bytes: Int, limitBytes: Int)
+    /// All objects together would be larger than the store may be.
+    case full(limitBytes: Int)
     /// The bytes are not those that the id names.
     case digestMismatch(expected: CID, found: CID)
     case file(FileError)
@@ -13,6 +15,7 @@ public enum ObjectStoreError: Error, Hashable, Sendable, CustomStringConvertible
         switch self {
         case .unknown(let id): "no object \(id.text) is stored here"
         case .tooLarge(let bytes, let limit): "the object has \(bytes) bytes; this node takes \(limit) at most"
+        case .full(let limit): "the object store is full: \(limit) bytes at most"
         case .digestMismatch(let expected, let found): "the bytes are \(found.text), not \(expected.text)"
         case .file(let error): error.description
         }
@@ -26,11 +29,18 @@ public enum ObjectStoreError: Error, Hashable, Sendable, CustomStringConvertible
 public struct ObjectStore: Sendable {
     public let folder: String
     public let limitBytes: Int
+    private let space: ObjectSpace?
 
-    public init(folder: String, limitBytes: Int = 256 << 20) throws(ObjectStoreError) {
+    /// - Parameters:
+    ///   - limitBytes: the largest object.
+    ///   - storeLimitBytes: all objects together; counted by this process from what it finds at its start.
+    public init(
+        folder: String, limitBytes: Int = 256 << 20, storeLimitBytes: Int? = nil
+    ) throws(ObjectStoreError) {
         self.folder = folder
         self.limitBytes = limitBytes
         do { try DurableFile.makeFolder(folder) } catch { throw .file(error) }
+        space = storeLimitBytes.map { ObjectSpace(limitBytes: $0, folder: folder) }
     }
 
     /// Stores raw bytes and returns their id; when it returns, the object survives a crash.
@@ -41,10 +51,12 @@ public struct ObjectStore: Sendable {
         if let expected, expected != id { throw .digestMismatch(expected: expected, found: id) }
         let place = path(of: id)
         if DurableFile.exists(place) { return id }
+        guard space?.take(bytes.count) ?? true else { throw .full(limitBytes: space?.limitBytes ?? 0) }
         do throws(FileError) {
             try DurableFile.makeFolder(String(place[..<(place.lastIndex(of: "/") ?? place.endIndex)]))
             try DurableFile.replace(place, with: bytes)
         } catch {
+            space?.giveBack(bytes.count)
             throw .file(error)
         }
         return id

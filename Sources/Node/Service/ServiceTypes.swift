@@ -3,7 +3,7 @@ import Primitives
 /// A node at one moment.
 public struct NodeStatus: Sendable, Hashable, Codable {
     public var version: String
-    /// `validator`, `observer` or `development`.
+    /// `validator` where the node's key is in the validator set, else `observer`.
     public var role: String
     /// The chain's id: the CID of its genesis, as text.
     public var chain: String

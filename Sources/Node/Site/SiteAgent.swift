@@ -19,13 +19,16 @@ public actor SiteAgent {
     private var log: SpendingLog
     private let logger: Logger
     private let dataset: Digest
+    private let introduction: (any SiteIntroduction)?
     /// What happened to a round is said once in the owner's log, however often it is looked at.
     private var said: Set<String> = []
 
     public init(
         gateway: any SiteGateway, sender: any TransactionSender, policy: any SiteJudgement, work: any RoundWork,
-        audit: any AuditWork, objects: ObjectStore, log: consuming SpendingLog, dataset: Digest, logger: Logger
+        audit: any AuditWork, objects: ObjectStore, log: consuming SpendingLog, dataset: Digest, logger: Logger,
+        introduction: (any SiteIntroduction)? = nil
     ) {
+        self.introduction = introduction
         self.gateway = gateway
         self.sender = sender
         self.policy = policy
@@ -84,13 +87,16 @@ public actor SiteAgent {
 
     private func answer(_ job: JobReader) async throws {
         let record = try await job.record()
-        let data = try await gateway.record(DatasetRecord.self, at: PrivacyPaths.dataset(dataset).bytes)
+        let known = try await gateway.record(DatasetRecord.self, at: PrivacyPaths.dataset(dataset).bytes)
+        let data = try known ?? introduction?.dataset
         let cost = try await work.cost(of: job.terms)
         let decision = try policy.judge(
             job.terms, requester: record?.requester, dataset: data, cost: cost, spent: try log.spent(dataset: dataset))
         switch decision {
         case .accept(let rounds):
             logger.info("job \(short(job.job)): accepted, budget reserved for \(rounds) rounds")
+            // A site without tokens is introduced at the job's cost.
+            try await introduction?.introduce(payer: JobRecord.escrow(of: job.job))
             try await sender.sendFederation(
                 "accept", job: job.job,
                 AcceptBody(job: job.job, dataset: dataset, policy: policy.digest, rounds: rounds))

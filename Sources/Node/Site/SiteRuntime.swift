@@ -28,11 +28,15 @@ public struct SiteRuntime: Sendable {
         let log = try SpendingLog(path: "\(policy.dataFolder)/spending.journal")
         let gateway = LightClient(service: service, genesis: genesis, account: account)
         let sender = SignedSender(key: key, lane: 0, gateway: gateway, feeLimit: TransactionFees.agentLimit)
-        let setup = SiteSetup(policy: policy, state: gateway, sender: sender)
-        let dataset = try await setup.registerDataset()
-
         let verifierID = policy.rules.verifiers.first ?? Self.defaultVerifier
-        try await setup.registerAuditor([PluginReference(try plugins.manifest(verifierID))])
+        let setup = SiteSetup(
+            policy: policy, state: gateway, sender: sender,
+            verifiers: [PluginReference(try plugins.manifest(verifierID))])
+        if try await setup.canPay() {
+            try await setup.introduce(payer: nil)
+        } else {
+            logger.info("no tokens of its own: the first job that is accepted pays for registering data and verifiers")
+        }
         guard let mechanism = policy.rules.mechanisms.first else {
             throw UnusableTerms(field: "policy.privacy_plugins", reason: "names no plugin")
         }
@@ -45,8 +49,8 @@ public struct SiteRuntime: Sendable {
         agent = SiteAgent(
             gateway: gateway, sender: sender, policy: policy.rules, work: wrap(work),
             audit: UpdateAuditor(verifier: try plugins.verifier(verifierID)),
-            objects: try ObjectStore(folder: "\(policy.dataFolder)/objects"), log: log, dataset: dataset,
-            logger: logger)
+            objects: try ObjectStore(folder: "\(policy.dataFolder)/objects"), log: log,
+            dataset: try setup.datasetID(), logger: logger, introduction: setup)
     }
 
     /// Serves until the task is cancelled.

@@ -6,18 +6,41 @@ import Synchronization
 ///
 /// Threads: calls wait on threads of a small pool (see `TransferPool`), never on the cooperative pool. At most 16 are
 /// under way at once in a process; more wait in order.
+/// Several nodes: the first is asked until it cannot be reached, then the next, and so on round.
 /// Retries: reading is tried up to three times; sending only while the node cannot have seen the request.
 public struct NodeClient: NodeService {
-    public let address: NodeAddress
+    private let addresses: [NodeAddress]
+    private let current: Position
     private let token: BearerToken?
     private let timeout: Duration
 
     /// - Parameters:
     ///   - timeout: for one answer, or of silence in a streamed one; waits that a call asks for come on top.
     public init(_ address: NodeAddress, token: BearerToken? = nil, timeout: Duration = .seconds(30)) {
-        self.address = address
+        self.init(preferring: [address], token: token, timeout: timeout)
+    }
+
+    /// - Parameter addresses: at least one, in order of preference.
+    public init(preferring addresses: [NodeAddress], token: BearerToken? = nil, timeout: Duration = .seconds(30)) {
+        self.addresses = addresses
+        current = Position()
         self.token = token
         self.timeout = timeout
+    }
+
+    /// Which of the addresses answers, shared by the copies of a client.
+    private final class Position: Sendable {
+        private let index = Atomic<Int>(0)
+
+        func of(_ addresses: [NodeAddress]) -> (index: Int, address: NodeAddress) {
+            let index = index.load(ordering: .relaxed)
+            return (index, addresses[index % addresses.count])
+        }
+
+        /// Goes on to the next address, unless another call has done so since.
+        func leave(_ seen: Int) {
+            _ = index.compareExchange(expected: seen, desired: seen &+ 1, ordering: .relaxed)
+        }
     }
 
     // MARK: Sending
@@ -32,6 +55,7 @@ public struct NodeClient: NodeService {
         while true {
             attempt += 1
             if Task.isCancelled { throw ServiceError(.timeout, "the call was cancelled") }
+            let (position, address) = current.of(addresses)
             let result = await Self.perform(request, address)
             switch result {
             case .success(let answer):
@@ -39,7 +63,8 @@ public struct NodeClient: NodeService {
                 throw Self.failure(answer)
             case .failure(let failure):
                 let isSafe = failure.nothingWasSent || (isReading && isWhole && failure.error.code == .unreachable)
-                guard isSafe, attempt < 3 else { throw failure.error }
+                if failure.error.code == .unreachable, addresses.count > 1 { current.leave(position) }
+                guard isSafe, attempt < max(3, addresses.count + 1) else { throw failure.error }
                 try? await Task.sleep(for: .milliseconds(50 * attempt * attempt))
             }
         }
@@ -88,7 +113,7 @@ public struct NodeClient: NodeService {
         // A sick node answers with 503 and the same body.
         let request = HTTPTransfer.Request(
             method: "GET", target: "/health", headers: ["Accept: \(WireFormat.cborType)"], timeout: timeout)
-        switch await Self.perform(request, address) {
+        switch await Self.perform(request, current.of(addresses).address) {
         case .success(let answer) where answer.status == 200 || answer.status == 503:
             return try NodeHealth(wire: try Self.decode(answer))
         case .success(let answer): throw Self.failure(answer)

@@ -1,6 +1,7 @@
 import Glibc
 import Node
 import NodeAPI
+import Primitives
 
 /// Reads the configuration files of commands: the file, then the environment on top of it.
 enum ConfigurationFiles {
@@ -17,13 +18,13 @@ enum ConfigurationFiles {
             text: try text(path), file: path, baseFolder: folder(of: path), environment: environment)
     }
 
-    /// The first node that a site's policy names.
+    /// The nodes that a site's policy names, in its order.
     static func client(of policy: SitePolicy) throws -> NodeClient {
-        guard let first = policy.nodes.first else {
+        guard !policy.nodes.isEmpty else {
             throw ServiceError(.malformed, "names no node", hint: "give the address of one", field: "site.nodes")
         }
         let token = try policy.tokenFile.map { (path) throws(ServiceError) in try BearerToken.load(from: path) }
-        return NodeClient(try NodeAddress(first), token: token)
+        return NodeClient(preferring: try policy.nodes.map { try NodeAddress($0) }, token: token)
     }
 
     /// The plugins that are installed beside this program.
@@ -40,6 +41,11 @@ enum ConfigurationFiles {
 
     /// `PREFIX/lib/vinculum/vinculum-trainer`, beside this program's folder.
     static var shippedTrainer: String { "\(prefix)/lib/vinculum/vinculum-trainer" }
+
+    /// What policies and jobs know the shipped trainer by.
+    static var shippedTrainerDigest: Digest {
+        get throws { Digest.blake2b256(try DurableFile.read(shippedTrainer, limitBytes: 1 << 30)) }
+    }
 
     /// The parent of the folder that holds this program, or `VINCULUM_PREFIX`.
     static var prefix: String {

@@ -6,8 +6,24 @@ import NodeAPI
 import Primitives
 import Tokens
 
-struct Init: VinculumCommand {
+struct Init: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        abstract: "Make the folder of a node, or of a data owner's site.",
+        discussion: HelpText(
+            why: "`vinculum init` alone makes a node with a chain of its own; `vinculum init site` joins a chain.",
+            examples: [
+                ("vinculum init --data ./node", "a node, and a chain for development"),
+                ("vinculum init site --help", "what a site needs"),
+            ],
+            limits: "Never overwrites: a folder with files of a node or site is refused.",
+            exits: [.ok, .failed, .usage, .notFound, .exists]
+        ).text,
+        subcommands: [InitNode.self, InitSite.self], defaultSubcommand: InitNode.self)
+}
+
+struct InitNode: VinculumCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "node",
         abstract: "Make a node's folder: keys, configuration and a chain of its own for development.",
         discussion: HelpText(
             why: "After it one command starts the node. All new tokens belong to the key of the account 'main'.",
@@ -19,6 +35,11 @@ struct Init: VinculumCommand {
             exits: [.ok, .failed, .usage, .exists]
         ).text)
 
+    @Option(
+        help: ArgumentHelp(
+            "The least time from a waiting transaction to its block, a parameter of the new chain.",
+            valueName: "milliseconds"))
+    var blockInterval: UInt16 = 10
     @Option(help: "The chain's name.") var name = "development"
     @Option(help: ArgumentHelp("Tokens that the account 'main' gets.", valueName: "amount")) var tokens = "1000000"
     @OptionGroup var folder: FolderOptions
@@ -27,7 +48,7 @@ struct Init: VinculumCommand {
     func execute() async throws -> ExitStatus {
         guard let supply = try? Amount(tokens) else { throw ValidationError("'\(tokens)' is not an amount of tokens") }
         let root = folder.folder
-        let files = ["node.toml", "genesis.dagcbor", "keys/node.key", "keys/main.key"]
+        let files = ["node.toml", "genesis.dagcbor", "keys/node.key", "keys/main.key", "keys/aggregator.key"]
         if let existing = files.first(where: { DurableFile.exists("\(root)/\($0)") }) {
             throw CommandFailure(
                 .exists, "\(root)/\(existing) exists already",
@@ -42,13 +63,16 @@ struct Init: VinculumCommand {
         sections[TokensModule.name] = try TokensGenesis(allocations: [Transfer(to: account, amount: supply)]).section()
         let genesis = Genesis(
             name: name, timeMilliseconds: Self.now(), engine: "org.vinculum.consensus-solo",
+            engineParameters: CBORMap([("interval_ms", .unsigned(UInt64(blockInterval)))]),
             validators: ValidatorSet(solo: validator.publicKey), sections: sections)
         try validator.save(to: "\(root)/keys/node.key")
         try owner.save(to: "\(root)/keys/main.key")
+        try SecretKey.generate().save(to: "\(root)/keys/aggregator.key")
         _ = try BearerToken.loadOrCreate(at: "\(root)/keys/api.token")
         try DurableFile.replace("\(root)/genesis.dagcbor", with: genesis.encoded())
         // Last, so that a folder with a node.toml is a whole one.
-        try DurableFile.replace(folder.file, with: Array(NodeConfiguration.schema.documentedFile().utf8))
+        let text = NodeConfiguration.schema.documentedFile(["aggregator.key_file": .text("keys/aggregator.key")])
+        try DurableFile.replace(folder.file, with: Array(text.utf8))
         let next = root == FolderOptions.usualFolder ? "vinculum run" : "vinculum run --data \(root)"
         output.emit(
             "init",

@@ -14,7 +14,8 @@ struct JobTermsBuilder: Sendable {
             mechanism: PluginReference(try plugins.manifest(file.privacyPlugin)), shown: .singleUpdates,
             verifiers: try file.verifiers.map { PluginReference(try plugins.manifest($0)) },
             privacy: try plugins.privacy(file.privacyPlugin))
-        preparation = JobPreparation(file: file, parts: parts, aggregator: aggregator)
+        preparation = JobPreparation(
+            file: file, parts: parts, aggregator: aggregator, trainer: try ConfigurationFiles.shippedTrainerDigest)
     }
 
     /// The model that training starts from where the file names none: random weights from its seed.

@@ -70,7 +70,9 @@ struct Wait: VinculumCommand {
 /// How the outcome of a transaction is shown.
 enum ReceiptReport {
     static func emit(_ receipt: TransactionReceipt, _ output: OutputOptions) -> ExitStatus {
-        output.emit("receipt", receipt.wire) { style in
+        var document = receipt.wire.map ?? CBORMap()
+        document["result"] = TransactionResult.word(receipt.resultCode).map { .text($0) }
+        output.emit("receipt", document) { style in
             var facts = FactList()
             facts.add("transaction", receipt.id.hex)
             let name = TransactionResult.name(receipt.resultCode)

@@ -40,6 +40,11 @@ struct Work: VinculumCommand {
         let folder = policy.dataFolder
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
+                if policy.dryRun {
+                    return try await SiteRehearsal(
+                        policy: policy, service: client, plugins: ConfigurationFiles.sitePlugins, logger: logger
+                    ).run()
+                }
                 let site = try await SiteRuntime(
                     policy: policy, service: client, plugins: ConfigurationFiles.sitePlugins, trainer: trainer,
                     logger: logger

@@ -19,7 +19,7 @@ struct DemoConfiguration: Sendable {
 
     var node: String {
         var values: [String: ConfigurationValue] = [
-            "node.role": .text("validator"), "node.data_folder": .text("."), "node.key_file": .text("keys/node.key"),
+            "node.data_folder": .text("."), "node.key_file": .text("keys/node.key"),
             "node.genesis_file": .text("../genesis.dagcbor"),
             "ledger.snapshot_every_blocks": .integer(200), "aggregator.key_file": .text("keys/aggregator.key"),
             "objects.folder": .text("objects"), "api.unix_socket": .text("api.sock"), "api.tcp_port": .integer(0),

@@ -4,6 +4,7 @@ import Primitives
 import Privacy
 import Reputation
 import Testing
+import Tokens
 
 @Suite("A federation from escrow to pay") struct FederationFlowTests {
     @Test("two rounds end with exact pay, spent budgets and a line of models") func wholeJob() throws {
@@ -133,6 +134,27 @@ import Testing
         #expect(refused)
         let record = try world.record()
         #expect(try world.escrow() >= record.payFund)
+    }
+
+    @Test("an invited member's new dataset is registered at the job's cost, and nothing else of other modules is")
+    func escrowPaysForRegistration() throws {
+        var world = try World(fees: FeeSchedule(unitsPerByte: 1))
+        try world.submit()
+        let escrow = JobRecord.escrow(of: world.job)
+        func register(_ key: UInt64, _ label: UInt8) throws -> ResultCode {
+            let body = DatasetRegistration(
+                label: .blake2b256([label]), unit: .record, relation: .addOrRemove, deltaTrillionths: 10_000_000,
+                sizeBand: 100, maximumRecordsPerPerson: 0, limits: World.cost)
+            return try world.send("register", body, from: key, module: "privacy", payer: escrow)
+        }
+        let before = try world.balance(world.memberKeys[0])
+        #expect(try register(world.memberKeys[0], 77) == .ok)
+        #expect(try world.balance(world.memberKeys[0]) == before)
+        #expect(throws: Refusal.self) { try register(World.outsider, 78) }
+        let body = Transfer(to: LedgerHarness.account(World.outsider), amount: Amount(tokens: 1))
+        #expect(throws: Refusal.self) {
+            try world.send("transfer", body, from: world.memberKeys[0], module: "tokens", payer: escrow)
+        }
     }
 
     @Test("the same actions give the same state, action by action") func determinism() throws {

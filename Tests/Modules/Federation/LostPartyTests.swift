@@ -117,6 +117,17 @@ import Testing
         #expect(try world.score(first[1], .auditor) < 0)
     }
 
+    @Test("a job that nobody can audit ends before its first round, and the escrow goes back") func nobodyAudits()
+        throws
+    {
+        var world = try World(auditors: 1)
+        try world.begin()
+        #expect(try world.record().end == .tooFewAuditors)
+        #expect(try world.escrow().isZero)
+        #expect(try world.record().paid == .zero)
+        #expect(try world.budget(world.memberKeys[0]).reserved == .zero)
+    }
+
     @Test("if all auditors are lost the job ends and revealed updates are paid the base") func allAuditorsLost() throws
     {
         var world = try World()

@@ -33,14 +33,6 @@ import Testing
             }
         ),
         (
-            .tooFewAuditors,
-            {
-                var world = try World(auditors: 1)
-                let escrow = try world.terms.requiredEscrow()
-                return try world.send("submit", SubmitBody(terms: world.terms, escrow: escrow), from: World.requester)
-            }
-        ),
-        (
             .jobUnknown,
             {
                 var world = try World()
