@@ -12,9 +12,17 @@ public protocol PluginSource: Sendable {
 }
 
 extension PluginReference {
-    /// What the ledger knows a plugin by. The digest is that of the library, as its signed manifest gives it: whoever
-    /// holds the same reference runs the same bytes.
-    public init(_ manifest: Manifest) {
-        self.init(id: manifest.id, version: "\(manifest.version)", conformance: manifest.sha256 ?? .zero)
+    /// What the ledger knows a plugin by. The digest is that of what the plugin does in the checker's scenarios, as its
+    /// signed manifest gives it: whoever holds the same reference judges alike, from whatever build.
+    ///
+    /// - Throws: for a manifest without one, since nobody could compare plugins by it.
+    public init(_ manifest: Manifest) throws(PluginError) {
+        guard let conformance = manifest.conformanceDigest else {
+            throw PluginError(
+                .manifest, plugin: manifest.id, call: "reference",
+                "the manifest gives no conformance_digest, so no job can name the plugin",
+                hint: "`vinculum plugin check` prints it")
+        }
+        self.init(id: manifest.id, version: "\(manifest.version)", conformance: conformance)
     }
 }

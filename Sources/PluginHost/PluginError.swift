@@ -43,6 +43,24 @@ public struct PluginError: Error, Sendable, Hashable, CustomStringConvertible {
         case closed
         /// A file or a system call failed.
         case system
+        /// It is there already and is not overwritten.
+        case exists
+    }
+
+    /// Where in a file something is wrong; lines and columns count from 1.
+    public struct Place: Sendable, Hashable {
+        public let file: String
+        public let line: Int?
+        public let column: Int?
+        /// The dotted name of the key.
+        public let key: String?
+
+        public init(file: String, line: Int? = nil, column: Int? = nil, key: String? = nil) {
+            self.file = file
+            self.line = line
+            self.column = column
+            self.key = key
+        }
     }
 
     public let code: Code
@@ -53,16 +71,45 @@ public struct PluginError: Error, Sendable, Hashable, CustomStringConvertible {
     public let message: String
     /// The status that the plugin answered; 0 if the host found the fault itself.
     public let status: Int32
+    /// Nil for what is not about a file's text.
+    public let place: Place?
+    /// What to do about it, if there is something better to say than what `remedy` says of the code.
+    public let hint: String?
 
-    public init(_ code: Code, plugin: String, call: String, _ message: String, status: Int32 = 0) {
+    public init(
+        _ code: Code, plugin: String, call: String, _ message: String, status: Int32 = 0, place: Place? = nil,
+        hint: String? = nil
+    ) {
         self.code = code
         self.plugin = plugin
         self.call = call
         self.message = message
         self.status = status
+        self.place = place
+        self.hint = hint
+    }
+
+    /// What to do about it.
+    public var remedy: String? {
+        if let hint { return hint }
+        return switch code {
+        case .signature:
+            "install a version that a key in trusted-keys has signed, or name the library's sha256 in "
+                + "plugins.allow_unsigned_sha256"
+        case .digest: "install the plugin again: the library is not the one that was signed"
+        case .downgrade: "--allow-older accepts it"
+        case .notFound: "`vinculum plugin list` shows what is installed"
+        case .abi, .layout, .descriptor, .load: "install a build of the plugin for this version of vinculum"
+        case .manifest, .service, .setting: "Plugins/README.md lists what a manifest may say"
+        case .crashed, .timeout, .protocolBroken, .closed, .malformed, .overflow: "tell the plugin's vendor"
+        case .relation, .failed, .system, .exists: nil
+        }
     }
 
     public var description: String {
+        if let place, let line = place.line {
+            return "\(place.file):\(line)\(place.column.map { ":\($0)" } ?? ""): \(message)"
+        }
         let suffix = status == 0 ? "" : " (status \(status))"
         return "\(plugin): \(call): \(message)\(suffix)"
     }

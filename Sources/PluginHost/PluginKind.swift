@@ -20,8 +20,8 @@ public enum PluginKind: String, Sendable, CaseIterable {
     public var services: Set<PluginService> {
         switch self {
         case .consensus, .privacy, .verifier: [.log, .threadCheck]
-        case .runtime: [.log, .threadCheck, .clock, .random, .timer, .metrics]
-        case .bridge: Set(PluginService.allCases)
+        case .runtime: [.log, .threadCheck, .clock, .random, .metrics]
+        case .bridge: Set(PluginService.allCases.filter { !$0.isReserved })
         }
     }
 
@@ -47,6 +47,9 @@ public enum PluginService: String, Sendable, CaseIterable {
     case threadCheck = "thread-check"
 
     var id: String { "vin.host.\(rawValue)/1" }
+
+    /// The headers keep its shape, but no host of this version lends it: a manifest that asks for it is refused.
+    public var isReserved: Bool { self == .timer || self == .transport }
 }
 
 /// Where a plugin runs.

@@ -76,7 +76,7 @@ import Testing
         ("[api]\ntcp_port = \"80\"\n", "api.tcp_port"), ("[api]\ntcp_port = 80.0\n", "api.tcp_port"),
         ("[api]\ntcp_port = 1979-05-27\n", "api.tcp_port"), ("[api]\ntcp_port = {a = 1}\n", "api.tcp_port"),
         ("[log]\nlevel = \"loud\"\n", "log.level"),
-        ("[plugins]\nallow_unsigned_sha256 = [1]\n", "plugins.allow_unsigned_sha256"),
+        ("[plugins]\nisolated = [1]\n", "plugins.isolated"),
         ("plugin = 3\n", "plugin"),
     ])
     func aWrongValueNamesItsKeyAndWhatIsAllowed(text: String, key: String) throws {

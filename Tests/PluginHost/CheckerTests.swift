@@ -1,4 +1,6 @@
+import Glibc
 import PluginHost
+import Primitives
 import Testing
 
 /// Each rule of the checker has a sample that it must catch.
@@ -9,7 +11,7 @@ import Testing
         let checker = PluginChecker(
             launcher: PluginChildLauncher(program: Fixture.childProgram, callTimeout: callTimeout), seed: 7,
             fuzzCalls: 100)
-        return checker.check(manifest: fixture.manifestPath)
+        return checker.check(fixture.manifestPath)
     }
 
     private func outcome(_ report: CheckReport, _ rule: CheckRule) -> CheckResult.Outcome? {
@@ -49,8 +51,70 @@ import Testing
         #expect(!report.hasPassed)
     }
 
+    @Test func anotherLibraryThanThePromisedOneFailsItsRule() throws {
+        let fixture = try Fixture("good")
+        defer { fixture.remove() }
+        #expect(system("printf x >> '\(fixture.library)'") == 0)
+        let report = PluginChecker(launcher: PluginChildLauncher(program: Fixture.childProgram)).check(
+            fixture.manifestPath)
+        #expect(outcome(report, .digest) == .failed && !report.hasPassed)
+        #expect(outcome(report, .load) == .skipped)
+    }
+
+    @Test func aBadSignatureFailsItsRuleAndNoneDoesNot() throws {
+        let fixture = try Fixture("good")
+        defer { fixture.remove() }
+        let checker = PluginChecker(
+            launcher: PluginChildLauncher(program: Fixture.childProgram), fuzzCalls: 10,
+            trustedKeysFolder: "\(fixture.prefix)/etc/vinculum/trusted-keys")
+        #expect(outcome(checker.check(fixture.manifestPath), .signature) == .skipped)
+        try Fixture.write(fixture.manifestPath + ".minisig", "nonsense")
+        let report = checker.check(fixture.manifestPath)
+        #expect(outcome(report, .signature) == .failed && !report.hasPassed)
+    }
+
+    @Test func anotherMajorInTheManifestFailsTheFirstRule() throws {
+        let fixture = try Fixture("good")
+        defer { fixture.remove() }
+        try fixture.writeManifest(abiMajor: 2)
+        let report = PluginChecker(launcher: PluginChildLauncher(program: Fixture.childProgram)).check(
+            fixture.manifestPath)
+        #expect(report.results.first?.rule == .manifest && report.results.first?.outcome == .failed)
+    }
+
+    @Test func theConformanceDigestIsOfTheBehaviourAndNotOfTheBuild() throws {
+        let fixture = try Fixture("good")
+        let other = try Fixture("good", flags: "-O3 -DBUILT_OTHERWISE -g")
+        defer {
+            fixture.remove()
+            other.remove()
+        }
+        let checker = PluginChecker(
+            launcher: PluginChildLauncher(program: Fixture.childProgram), seed: 3, fuzzCalls: 10)
+        let first = checker.check(fixture.manifestPath)
+        let digest = try #require(first.conformanceDigest)
+        #expect(outcome(first, .conformanceDigest) == .warned && first.hasPassed)
+        #expect(fixture.sha256 != other.sha256)
+        #expect(checker.check(other.manifestPath).conformanceDigest == digest)
+        try fixture.writeManifest(extra: "conformance_digest = \"\(digest.hex)\"")
+        #expect(outcome(checker.check(fixture.manifestPath), .conformanceDigest) == .passed)
+        try fixture.writeManifest(extra: "conformance_digest = \"\(String(repeating: "ab", count: 32))\"")
+        let wrong = checker.check(fixture.manifestPath)
+        #expect(outcome(wrong, .conformanceDigest) == .failed && !wrong.hasPassed)
+    }
+
+    @Test func aPluginIsFoundByFolderManifestOrLibrary() throws {
+        let fixture = try Fixture("good")
+        defer { fixture.remove() }
+        let manifest = try fixture.package()
+        let checker = PluginChecker(launcher: PluginChildLauncher(program: Fixture.childProgram), fuzzCalls: 10)
+        for path in [manifest, "\(fixture.prefix)/package", "\(fixture.prefix)/package/engine.so"] {
+            #expect(checker.check(path).hasPassed, "\(path)")
+        }
+    }
+
     @Test func aMissingManifestFailsAndSkipsTheRest() {
-        let report = PluginChecker().check(manifest: "/nonexistent/plugin.toml")
+        let report = PluginChecker().check("/nonexistent/plugin.toml")
         #expect(report.results.first?.outcome == .failed)
         #expect(report.results.dropFirst().allSatisfy { $0.outcome == .skipped })
     }

@@ -18,15 +18,17 @@ struct Fixture {
         let message: String
     }
 
-    init(_ source: String, version: String = "1.0.0") throws {
+    init(_ source: String, version: String = "1.0.0", flags extra: String = "") throws {
         var template = Array("/tmp/vinculum-plugin-XXXXXX".utf8CString)
         guard let made = mkdtemp(&template) else { throw Trouble(message: "no temporary folder") }
         prefix = String(cString: made)
-        for folder in ["lib/vinculum/plugins", "etc/vinculum/plugins-available", "etc/vinculum/trusted-keys"] {
+        for folder in [
+            "lib/vinculum/plugins", "etc/vinculum/plugins-available", "etc/vinculum/trusted-keys", "package",
+        ] {
             guard system("mkdir -p '\(prefix)/\(folder)'") == 0 else { throw Trouble(message: "mkdir") }
         }
         library = "\(prefix)/lib/vinculum/plugins/engine.so"
-        let flags = "-std=gnu11 -O1 -shared -fPIC -fvisibility=hidden -w"
+        let flags = "-std=gnu11 -O1 -shared -fPIC -fvisibility=hidden -w \(extra)"
         let include = "\(Self.root)/Sources/CVinculum/include"
         guard
             system("cc \(flags) -I'\(include)' '\(Self.root)/Tests/PluginHost/Broken/\(source).c' -o '\(library)'") == 0
@@ -44,15 +46,16 @@ struct Fixture {
 
     func writeManifest(
         version: String = "1.0.0", sha256: Digest? = nil, isolation: String = "none", services: String = "\"log\"",
-        extra: String = "", abiMajor: Int = 1
+        extra: String = "", abiMajor: Int = 1, id: String = "org.example.engine", name: String = "engine",
+        kind: String = "vin.consensus/1", relations: String = ""
     ) throws {
         try Self.write(
             manifestPath,
             """
             manifest = 1
-            id = "org.example.engine"
-            name = "engine"
-            kind = "vin.consensus/1"
+            id = "\(id)"
+            name = "\(name)"
+            kind = "\(kind)"
             version = "\(version)"
             summary = "An engine for tests"
             vendor = "tests"
@@ -67,22 +70,39 @@ struct Fixture {
             [host]
             services = [\(services)]
             isolation = "\(isolation)"
+            \(relations)
             """)
+    }
+
+    /// A folder with manifest and library beside one another, as `plugin install` takes it; answers the manifest's path.
+    func package() throws -> String {
+        let folder = "\(prefix)/package"
+        guard system("cp '\(library)' '\(folder)' && cp '\(manifestPath)' '\(folder)/plugin.toml'") == 0 else {
+            throw Trouble(message: "package")
+        }
+        return "\(folder)/plugin.toml"
     }
 
     var manifestPath: String { "\(prefix)/etc/vinculum/plugins-available/engine.toml" }
 
-    /// A registry of this prefix; unsigned plugins are allowed by digest unless told otherwise.
-    func registry(unsigned: Bool = true, callTimeout: Duration = .seconds(20)) -> PluginRegistry {
+    /// A registry of this prefix; unsigned plugins are allowed by digest unless told otherwise, and run in this process
+    /// unless the policy says otherwise.
+    func registry(
+        unsigned: Bool = true, isolation: IsolationPolicy = IsolationPolicy(inProcess: ["org.example.engine"]),
+        child: PluginChildLauncher? = PluginChildLauncher(program: Self.childProgram)
+    ) -> PluginRegistry {
         PluginRegistry(
-            folders: PluginFolders(prefix: prefix), allowedUnsigned: unsigned ? [sha256] : [],
-            child: PluginChildLauncher(program: Self.childProgram, callTimeout: callTimeout))
+            folders: PluginFolders(prefix: prefix), allowedUnsigned: unsigned ? [sha256] : [], isolation: isolation,
+            child: child)
     }
 
     /// The engine, in this process or in a child.
     func engine(isolated: Bool, callTimeout: Duration = .seconds(20)) throws -> ConsensusInstance {
-        try writeManifest(isolation: isolated ? "process" : "none")
-        return try registry(callTimeout: callTimeout).consensus("engine")
+        let ids: Set = ["org.example.engine"]
+        return try registry(
+            isolation: isolated ? IsolationPolicy(isolated: ids) : IsolationPolicy(inProcess: ids),
+            child: PluginChildLauncher(program: Self.childProgram, callTimeout: callTimeout)
+        ).consensus("engine")
     }
 
     func remove() { _ = system("rm -rf '\(prefix)'") }

@@ -11,55 +11,109 @@ import Testing
             source.remove()
             target.remove()
         }
-        let folder = source.prefix + "/package"
-        #expect(
-            system(
-                """
-                mkdir '\(folder)' && cp '\(source.library)' '\(folder)' && \
-                cp '\(source.manifestPath)' '\(folder)/plugin.toml'
-                """
-            ) == 0)
-        #expect(
-            system(
-                "cd '\(target.prefix)/etc/vinculum' && rm -rf plugins-available plugins-enabled"
-            ) == 0)
+        let package = try source.package()
+        #expect(system("cd '\(target.prefix)/etc/vinculum' && rm -rf plugins-available plugins-enabled") == 0)
         let registry = PluginRegistry(
             folders: PluginFolders(prefix: target.prefix), allowedUnsigned: [source.sha256])
         #expect(registry.list().plugins.isEmpty)
-        let installed = try registry.install(from: folder)
+        let installed = try registry.install(manifest: package)
         #expect(installed.manifest.id == "org.example.engine" && !installed.isEnabled)
         let information = try registry.information("engine")
-        #expect(information.problem == nil && information.signedBy == nil && information.librarySHA256 == source.sha256)
+        #expect(information.problem == nil && information.signer == .nobody)
+        #expect(information.librarySHA256 == source.sha256 && information.isolation == .process)
         try registry.enable("engine")
         let found = try registry.find("engine")
         #expect(found.isEnabled)
-        #expect(registry.doctor().isEmpty)
+        #expect(registry.doctor().allSatisfy { $0.problem == nil })
     }
 
     @Test func aRefusedInstallLeavesNothingBehind() throws {
         let source = try Fixture("good")
         defer { source.remove() }
-        let folder = source.prefix + "/package"
-        #expect(
-            system(
-                """
-                mkdir '\(folder)' && cp '\(source.library)' '\(folder)' && \
-                cp '\(source.manifestPath)' '\(folder)/plugin.toml'
-                """
-            ) == 0)
-        #expect(system("printf x >> '\(folder)/engine.so'") == 0)
+        let package = try source.package()
+        #expect(system("printf x >> '\(source.prefix)/package/engine.so'") == 0)
         let prefix = source.prefix + "/other"
         let registry = PluginRegistry(folders: PluginFolders(prefix: prefix), allowedUnsigned: [source.sha256])
-        #expect(pluginError { try registry.install(from: folder) }?.code == .digest)
+        #expect(pluginError { try registry.install(manifest: package) }?.code == .digest)
         #expect(access(prefix, F_OK) != 0)
+    }
+
+    @Test func anInstallTakesNoPlaceOfAnotherPlugin() throws {
+        let fixture = try Fixture("good")
+        defer { fixture.remove() }
+        let package = try fixture.package()
+        for (id, name, word) in [
+            ("org.example.other", "engine", "name engine"), ("org.example.other", "other", "library engine.so"),
+            ("org.example.engine", "other", "under the name engine"),
+        ] {
+            try fixture.writeManifest(id: id, name: name)
+            #expect(system("cp '\(fixture.manifestPath)' '\(package)'") == 0)
+            try fixture.writeManifest()
+            let error = pluginError { try fixture.registry().install(manifest: package) }
+            #expect(error?.code == .exists, "\(id) \(name)")
+            #expect(error?.message.contains(word) == true, "\(error?.message ?? "")")
+        }
+    }
+
+    @Test func anOlderVersionThanTheInstalledOneNeedsAWord() throws {
+        let fixture = try Fixture("good")
+        defer { fixture.remove() }
+        let package = try fixture.package()
+        try fixture.writeManifest(version: "1.1.0")
+        #expect(pluginError { try fixture.registry().install(manifest: package) }?.code == .downgrade)
+        #expect(try fixture.registry().install(manifest: package, allowOlder: true).manifest.version.minor == 0)
+    }
+
+    @Test func anUpgradeKeepsTheChoiceAndTheOldSignatureGoes() throws {
+        let fixture = try Fixture("good")
+        defer { fixture.remove() }
+        let package = try fixture.package()
+        try Fixture.write(fixture.manifestPath + ".minisig", "of an earlier version")
+        #expect(try fixture.registry().install(manifest: package).isEnabled)
+        #expect(access(fixture.manifestPath + ".minisig", F_OK) != 0)
+    }
+
+    @Test func relationsAreHeldBothWays() throws {
+        let fixture = try Fixture("good")
+        defer { fixture.remove() }
+        try fixture.writeManifest(relations: "[relations]\nrequires = [\"org.example.absent\"]")
+        let missing = pluginError { try fixture.registry().enable("engine") }
+        #expect(missing?.code == .relation && missing?.message == "requires org.example.absent")
+        #expect(missing?.remedy == "install and enable org.example.absent first")
+        #expect(fixture.registry().doctor().contains { $0.problem?.contains("requires org.example.absent") == true })
+
+        // A second plugin over the same library, for the rest.
+        let first = try Fixture.read(fixture.manifestPath)
+        try fixture.writeManifest(
+            id: "org.example.rival", name: "rival", relations: "[relations]\nconflicts = [\"org.example.engine\"]")
+        #expect(
+            system("mv '\(fixture.manifestPath)' '\(fixture.prefix)/etc/vinculum/plugins-available/rival.toml'") == 0)
+        try Fixture.write(fixture.manifestPath, String(decoding: first, as: UTF8.self))
+        try fixture.writeManifest()
+        let rival = pluginError { try fixture.registry().enable("rival") }
+        #expect(rival?.code == .relation && rival?.message == "conflicts with org.example.engine")
     }
 
     @Test func theDoctorNamesWhatWouldNotLoad() throws {
         let fixture = try Fixture("good")
         defer { fixture.remove() }
-        #expect(fixture.registry().doctor().isEmpty)
-        #expect(fixture.registry(unsigned: false).doctor().map(\.plugin) == ["org.example.engine"])
+        func problems(_ registry: PluginRegistry) -> [String] {
+            registry.doctor().filter { $0.problem != nil }.map(\.plugin)
+        }
+        #expect(problems(fixture.registry()).isEmpty)
+        #expect(problems(fixture.registry(unsigned: false)) == ["engine"])
+        #expect(fixture.registry(unsigned: false).doctor().first?.remedy?.contains("trusted-keys") == true)
         #expect(system("ln -s ../nowhere '\(fixture.prefix)/etc/vinculum/plugins-enabled/ghost.toml'") == 0)
-        #expect(fixture.registry().doctor().map(\.plugin) == ["ghost"])
+        #expect(problems(fixture.registry()) == ["ghost"])
+    }
+
+    @Test func aBrokenManifestHidesNoOtherPlugin() throws {
+        let fixture = try Fixture("good")
+        defer { fixture.remove() }
+        try Fixture.write("\(fixture.prefix)/etc/vinculum/plugins-available/broken.toml", "manifest = 1\n[=\n")
+        #expect(try fixture.registry().find("engine").manifest.name == "engine")
+        #expect(pluginError { _ = try fixture.registry().find("broken") }?.code == .manifest)
+        let other = pluginError { _ = try fixture.registry().find("absent") }
+        #expect(other?.code == .notFound && other?.remedy?.contains("plugin doctor") == true)
     }
 }

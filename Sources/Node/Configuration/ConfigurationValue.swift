@@ -1,3 +1,4 @@
+import PluginHost
 import TOMLKit
 
 /// A value of a configuration file, copied out of the parser so that nothing points into its memory.
@@ -87,33 +88,14 @@ public indirect enum ConfigurationValue: Sendable, Hashable {
     /// Parses a document.
     /// - Throws: one problem with line and column.
     static func parse(_ text: String, file: String) throws(ConfigurationError) -> [String: ConfigurationValue] {
-        guard text.utf8.count <= 1 << 20 else {
-            throw ConfigurationError(
-                file: file, problems: [.init(reason: "is over 1 MiB, too large for a configuration")])
-        }
-        // The parser hands text over as C strings: a zero byte would cut a value short without a word.
-        if text.utf8.contains(0) || text.contains("\\u0000") || text.contains("\\U00000000") {
-            throw ConfigurationError(file: file, problems: [.init(reason: "holds a zero byte")])
-        }
-        if let place = TableHeaderGuard.firstProblem(text) {
-            throw ConfigurationError(
-                file: file,
-                problems: [.init(line: place.line, column: place.column, reason: "a table's name is missing after '['")]
-            )
-        }
-        do {
-            let table = try TOMLTable(string: text)
+        do throws(TOMLText.Fault) {
+            let table = try TOMLText.table(text)
             return withExtendedLifetime(table) {
                 if case .table(let entries) = Self(table: table) { entries } else { [:] }
             }
-        } catch let error as TOMLParseError {
-            throw ConfigurationError(
-                file: file,
-                problems: [
-                    .init(line: error.source.begin.line, column: error.source.begin.column, reason: error.description)
-                ])
         } catch {
-            throw ConfigurationError(file: file, problems: [.init(reason: "cannot be parsed: \(error)")])
+            throw ConfigurationError(
+                file: file, problems: [.init(line: error.line, column: error.column, reason: error.reason)])
         }
     }
 }

@@ -1,4 +1,5 @@
 import Federation
+import PluginHost
 import Primitives
 import Privacy
 

@@ -1,3 +1,5 @@
+import PluginHost
+
 /// The node's own file, `node.toml`, typed. Paths are relative to the folder of the file.
 public struct NodeConfiguration: Sendable {
     public let resolved: ResolvedConfiguration
@@ -33,7 +35,7 @@ public struct NodeConfiguration: Sendable {
             ? "\(InstallPrefix.configurationFolder)/trusted-keys" : path("plugins.trusted_keys_folder")
     }
     public var allowedUnsigned: [String] { resolved.list("plugins.allow_unsigned_sha256") }
-    public var pluginIsolation: String { resolved.text("plugins.isolation") }
+    public var isolationPolicy: IsolationPolicy { PluginKeys.policy(resolved) }
     public var logLevel: String { resolved.text("log.level") }
     public var logFormat: String { resolved.text("log.format") }
     /// Nil where the socket is switched off.
@@ -50,6 +52,24 @@ public struct NodeConfiguration: Sendable {
     /// A plugin's own table, unchecked; empty when the file has none.
     public func pluginTable(_ id: String) -> [String: ConfigurationValue] {
         if case .table(let all) = resolved.openTables["plugin"], case .table(let own) = all[id] { own } else { [:] }
+    }
+
+    /// A plugin's own table in the form that plugins take; its schema decides what is allowed.
+    public func pluginSettings(_ id: String) throws(PluginError) -> [String: String] {
+        var settings: [String: String] = [:]
+        for (key, value) in pluginTable(id) {
+            switch value {
+            case .text(let text): settings[key] = text
+            case .integer(let number): settings[key] = "\(number)"
+            case .boolean(let flag): settings[key] = flag ? "true" : "false"
+            default:
+                throw PluginError(
+                    .setting, plugin: id, call: "configure",
+                    "plugin.\"\(id)\".\(key) is not an integer, a boolean or text",
+                    hint: "`vinculum plugin info \(id)` lists its settings")
+            }
+        }
+        return settings
     }
 
     private func path(_ key: String) -> String { absolutePath(resolved.text(key), from: baseFolder) }
@@ -69,7 +89,9 @@ public struct NodeConfiguration: Sendable {
         openTables: ["plugin"],
         keys: nodeKeys + apiKeys)
 
-    private static let nodeKeys: [ConfigurationKey] = [
+    private static let nodeKeys: [ConfigurationKey] = ledgerKeys + PluginKeys.keys + logKeys
+
+    private static let ledgerKeys: [ConfigurationKey] = [
         .init(
             "node.data_folder", .text(choices: nil), default: .text("."),
             "Where the ledger and its snapshots live. Relative paths start from the folder of this file."),
@@ -111,15 +133,9 @@ public struct NodeConfiguration: Sendable {
         .init(
             "plugins.folder", .text(choices: nil), default: .text(""),
             "Where plugin libraries are installed; empty: lib/vinculum/plugins beside the program's folder."),
-        .init(
-            "plugins.trusted_keys_folder", .text(choices: nil), default: .text(""),
-            "Public minisign keys whose signatures on manifests are believed; empty: those of the installation."),
-        .init(
-            "plugins.allow_unsigned_sha256", .textList, default: .list([]),
-            "Digests (hex) of unsigned plugin libraries that the operator takes responsibility for."),
-        .init(
-            "plugins.isolation", .text(choices: ["manifest", "process"]), default: .text("manifest"),
-            "manifest: as each plugin's manifest says. process: every plugin in a process of its own."),
+    ]
+
+    private static let logKeys: [ConfigurationKey] = [
         .init(
             "log.level", .text(choices: ["error", "warning", "info", "debug"]), default: .text("info"),
             "The least severe message that is written."),

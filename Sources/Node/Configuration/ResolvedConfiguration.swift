@@ -1,3 +1,4 @@
+import PluginHost
 import Primitives
 
 /// A configuration after precedence: flag over environment over file over default. Holds a checked value for every key
@@ -50,7 +51,7 @@ public struct ResolvedConfiguration: Sendable {
             let rest = document.filter { !schema.openTables.contains($0.key) }
             Self.flatten(.table(rest), "", schema, into: &given)
             for name in given.keys.sorted() where schema.key(name) == nil {
-                let near = nearest(to: name, among: schema.keys.map(\.name))
+                let near = Spelling.nearest(to: name, among: schema.keys.map(\.name))
                 problems.append(
                     .init(
                         key: name, line: locator.line(of: name), reason: "is not a known key",
@@ -73,7 +74,7 @@ public struct ResolvedConfiguration: Sendable {
             problems.append(
                 .init(
                     key: name, origin: "--set", reason: "is not a known key",
-                    hint: nearest(to: name, among: schema.keys.map(\.name)).map { "did you mean \($0)?" }))
+                    hint: Spelling.nearest(to: name, among: schema.keys.map(\.name)).map { "did you mean \($0)?" }))
         }
         for key in schema.keys {
             let layers: [(String?, Origin, String)] = [
@@ -143,27 +144,4 @@ public struct ResolvedConfiguration: Sendable {
         guard case .list(let items) = values[name] else { return [] }
         return items.compactMap { if case .text(let text) = $0 { text } else { nil } }
     }
-}
-
-/// Finds the line of a key in the text, since the parser gives positions only for syntax errors. It knows table headers
-/// and plain keys, which is how these files are written; for anything else it answers nil.
-struct KeyLocator {
-    private var lines: [String: Int] = [:]
-
-    init(_ text: String) {
-        var section = ""
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
-            let bare = line.drop { $0 == " " || $0 == "\t" }
-            if bare.hasPrefix("["), let end = bare.firstIndex(of: "]") {
-                section = bare[bare.index(after: bare.startIndex)..<end].filter { $0 != " " && $0 != "[" }
-                if lines[section] == nil { lines[section] = index + 1 }
-            } else if let equals = bare.firstIndex(of: "="), !bare.hasPrefix("#") {
-                let key = bare[..<equals].filter { $0 != " " && $0 != "\"" && $0 != "\t" }
-                let name = section.isEmpty ? key : "\(section).\(key)"
-                if lines[name] == nil { lines[name] = index + 1 }
-            }
-        }
-    }
-
-    func line(of name: String) -> Int? { lines[name] }
 }

@@ -7,6 +7,7 @@ extension SitePolicy {
             "policy": "Which jobs are considered. A job that breaks a rule is refused with that rule's code.",
             "guarantee": "The weakest privacy guarantee that is accepted.",
             "budget": "How much privacy may be spent, over all jobs together. The ledger keeps the account.",
+            "plugins": "Where this site's plugins run, and which unsigned ones are taken.",
         ],
         keys: siteKeys + policyKeys
             + GuaranteeKeys.keys(
@@ -19,7 +20,7 @@ extension SitePolicy {
                 .init(
                     "budget.per_job_share", .decimal(0.001...1), default: .decimal(1), example: .decimal(0.5),
                     "The share of the total that one job may reserve."),
-            ])
+            ] + PluginKeys.keys)
 
     private static let siteKeys: [ConfigurationKey] = [
         .init(

@@ -1,4 +1,5 @@
 import Federation
+import PluginHost
 import Primitives
 import Privacy
 
@@ -24,6 +25,12 @@ public struct SitePolicy: Sendable {
     public var sizeBand: Int { resolved.integer("dataset.size_band") }
     public var epsilonTotal: Double { resolved.decimal("budget.epsilon_total") }
     public var perJobShare: Double { resolved.decimal("budget.per_job_share") }
+    public var trustedKeysFolder: String {
+        resolved.text("plugins.trusted_keys_folder").isEmpty
+            ? "\(InstallPrefix.configurationFolder)/trusted-keys" : path("plugins.trusted_keys_folder")
+    }
+    public var allowedUnsigned: [String] { resolved.list("plugins.allow_unsigned_sha256") }
+    public var isolationPolicy: IsolationPolicy { PluginKeys.policy(resolved) }
     public var dryRun: Bool { resolved.boolean("policy.dry_run") }
     public var leastMembers: Int { resolved.integer("policy.least_members") }
     public var weakest: Guarantee {

@@ -31,7 +31,7 @@ public struct SiteRuntime: Sendable {
         let verifierID = policy.rules.verifiers.first ?? Self.defaultVerifier
         let setup = SiteSetup(
             policy: policy, state: gateway, sender: sender,
-            verifiers: [PluginReference(try plugins.manifest(verifierID))])
+            verifiers: [try PluginReference(plugins.manifest(verifierID))])
         if try await setup.canPay() {
             try await setup.introduce(payer: nil)
         } else {

@@ -82,17 +82,17 @@ enum HostTables {
     }()
 
     static func table(_ service: PluginService, _ services: HostServices) -> UnsafeRawPointer? {
-        switch service {
+        guard services.lends(service) else { return nil }
+        return switch service {
         case .log: UnsafeRawPointer(log)
         case .clock: UnsafeRawPointer(clock)
         case .random: UnsafeRawPointer(random)
         case .threadCheck: UnsafeRawPointer(threadCheck)
-        case .metrics: services.metric == nil ? nil : UnsafeRawPointer(metrics)
-        case .storage:
-            services.storageGet == nil || services.storagePut == nil ? nil : UnsafeRawPointer(storage)
-        case .sign: services.sign == nil || services.publicKey == nil ? nil : UnsafeRawPointer(sign)
-        case .validators: services.validators == nil ? nil : UnsafeRawPointer(validators)
-        // No host of this version lends these two; a plugin sees null (HOST-2).
+        case .metrics: UnsafeRawPointer(metrics)
+        case .storage: UnsafeRawPointer(storage)
+        case .sign: UnsafeRawPointer(sign)
+        case .validators: UnsafeRawPointer(validators)
+        // Reserved: no manifest gets as far as here with these two (HOST-4).
         case .timer, .transport: nil
         }
     }

@@ -1,6 +1,6 @@
 import Primitives
 
-/// What the node lends to plugins. A service whose provider is nil is not given, whatever the manifest asks for.
+/// What the node lends to plugins. A plugin whose manifest asks for a service whose provider is nil is refused by name.
 ///
 /// Providers are called on the thread of the plugin's call, or any other: they must be ready for both.
 public struct HostServices: Sendable {
@@ -30,6 +30,18 @@ public struct HostServices: Sendable {
     public var sign: (@Sendable (String, String, UInt32, String, [UInt8]) throws(Refusal) -> [UInt8])?
     /// → height, validators sorted by key
     public var validators: (@Sendable () -> (height: UInt64, set: [(key: PublicKey, power: UInt64)]))?
+
+    /// Whether there is something behind a service. A plugin that asks for one without is not loaded (HOST-4).
+    public func lends(_ service: PluginService) -> Bool {
+        switch service {
+        case .log, .clock, .random, .threadCheck: true
+        case .metrics: metric != nil
+        case .storage: storageGet != nil && storagePut != nil
+        case .sign: sign != nil && publicKey != nil
+        case .validators: validators != nil
+        case .timer, .transport: false
+        }
+    }
 
     public init(log: @escaping @Sendable (String, LogLevel, String) -> Void = { _, _, _ in }) { self.log = log }
 }

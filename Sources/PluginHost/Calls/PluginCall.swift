@@ -22,6 +22,16 @@ enum PluginCall: UInt32, Sendable {
         }
     }
 
+    /// Whether the call needs nothing of what an instance has seen before, so that a new instance can take it.
+    var opens: Bool {
+        switch self {
+        case .consensusStart, .capabilities, .privacyPlan, .begin, .verifierPlan, .judge, .prepare, .observe, .prove,
+            .submit, .confirm:
+            true
+        default: false
+        }
+    }
+
     /// How many outputs the call has.
     var outputCount: Int {
         switch self {

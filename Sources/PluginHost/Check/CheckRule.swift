@@ -1,6 +1,9 @@
+public import Primitives
+
 /// The rules of `vinculum plugin check`. An id and a sentence each; both are in the output, so neither can drift.
 public enum CheckRule: String, Sendable, CaseIterable {
     case manifest
+    case signature
     case digest
     case exports
     case symbols
@@ -9,6 +12,7 @@ public enum CheckRule: String, Sendable, CaseIterable {
     case refusesUnknownSettings = "refuses-unknown-settings"
     case conformance
     case determinism
+    case conformanceDigest = "conformance-digest"
     case garbage
     case fuzz
     case destroy
@@ -16,6 +20,7 @@ public enum CheckRule: String, Sendable, CaseIterable {
     public var sentence: String {
         switch self {
         case .manifest: "The manifest has all that Plugins/README.md asks for and nothing else, and fits this host."
+        case .signature: "A signature beside the manifest is by a trusted key and matches it."
         case .digest: "The library has the sha256 that the manifest promises."
         case .exports: "The library exports vin_plugin_entry_v1 and no other symbol (ENT-1)."
         case .symbols: "A sans-IO plugin wants nothing of others that is a clock, a random source, a thread or a file."
@@ -24,6 +29,8 @@ public enum CheckRule: String, Sendable, CaseIterable {
         case .refusesUnknownSettings: "The plugin refuses a setting that it does not know (BASE-12)."
         case .conformance: "The plugin keeps the numbered rules of its kind in a seeded scenario."
         case .determinism: "The same seed gives the same bytes in two separate processes (CON-1, PRV-1, VER-1)."
+        case .conformanceDigest:
+            "The plugin does in the fixed scenarios what the manifest's conformance_digest stands for."
         case .garbage: "Malformed input is refused with an error and the instance goes on (BASE-6)."
         case .fuzz: "Random input neither ends the process nor makes it hang, nor brings malformed output."
         case .destroy: "The instance is destroyed without a crash."
@@ -48,6 +55,8 @@ public struct CheckReport: Sendable, Hashable {
     public let plugin: String
     public let version: String
     public let seed: UInt64
+    /// Of this very library; nil for kinds that do I/O, and where the scenarios do not run through.
+    public let conformanceDigest: Digest?
     public let results: [CheckResult]
 
     /// Nothing failed or crashed.
@@ -63,7 +72,8 @@ public struct CheckReport: Sendable, Hashable {
         }
         return """
             {"schema":"vinculum/plugin-check/1","plugin":\(Self.quote(plugin)),"version":\(Self.quote(version)),\
-            "seed":\(seed),"passed":\(hasPassed),"results":[\(rows.joined(separator: ","))]}
+            "seed":\(seed),"passed":\(hasPassed),\
+            "conformance_digest":\(conformanceDigest.map { Self.quote($0.hex) } ?? "null"),"results":[\(rows.joined(separator: ","))]}
             """
     }
 

@@ -1,4 +1,5 @@
 import Primitives
+import Synchronization
 
 /// `vinculum plugin check`: every rule on one plugin, the calls in child processes.
 ///
@@ -10,24 +11,61 @@ public struct PluginChecker: Sendable {
     /// How many random inputs the fuzzer sends.
     public var fuzzCalls: Int
 
+    /// Whose signatures count; nil takes no notice of signatures.
+    public var trustedKeysFolder: String?
+
     public init(
         launcher: PluginChildLauncher = PluginChildLauncher(callTimeout: .seconds(5)), seed: UInt64 = 1,
-        fuzzCalls: Int = 500
+        fuzzCalls: Int = 500, trustedKeysFolder: String? = nil
     ) {
         self.launcher = launcher
         self.seed = seed
         self.fuzzCalls = fuzzCalls
+        self.trustedKeysFolder = trustedKeysFolder
     }
 
-    /// Checks a plugin by its manifest; the library is the one given, or the manifest's beside it, or that of the
-    /// installed layout.
-    public func check(manifest path: String, library: String? = nil) -> CheckReport {
+    /// Checks a plugin.
+    ///
+    /// - Parameters:
+    ///   - path: the manifest; or the folder that holds `plugin.toml`; or the library, with the manifest in its folder or
+    ///     in one of the three above it.
+    ///   - library: nil takes the manifest's: beside it, where `swift build` puts it, or in the installed layout.
+    public func check(_ path: String, library: String? = nil) -> CheckReport {
         let session = CheckSession(checker: self)
-        session.run(manifestPath: path, libraryPath: library)
+        let isLibrary = path.hasSuffix(".so")
+        session.run(manifestPath: Self.manifest(path), libraryPath: library ?? (isLibrary ? path : nil))
         return CheckReport(
             plugin: session.manifest?.id ?? path, version: session.manifest?.version.description ?? "", seed: seed,
-            results: session.results)
+            conformanceDigest: session.conformanceDigest, results: session.results)
     }
+
+    private static func manifest(_ path: String) -> String {
+        if Files.isFolder(path) { return "\(path)/plugin.toml" }
+        guard path.hasSuffix(".so") else { return path }
+        var folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+        for _ in 0..<4 {
+            if Files.exists("\(folder)/plugin.toml") { return "\(folder)/plugin.toml" }
+            folder += "/.."
+        }
+        return (path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ".") + "/plugin.toml"
+    }
+
+    /// What the checker lends: everything that a manifest may ask for, and nothing behind it but memory.
+    static func services() -> HostServices {
+        var services = HostServices()
+        let memory = CheckMemory()
+        services.metric = { _, _, _, _ in }
+        services.storageGet = { _, key in memory.values.withLock { $0[key] } }
+        services.storagePut = { _, key, value in memory.values.withLock { $0[key] = value } }
+        services.publicKey = { _, _, _ throws(HostServices.Refusal) in throw HostServices.Refusal(status: 11) }
+        services.sign = { _, _, _, _, _ throws(HostServices.Refusal) in throw HostServices.Refusal(status: 11) }
+        services.validators = { (0, []) }
+        return services
+    }
+}
+
+private final class CheckMemory: Sendable {
+    let values = Mutex<[[UInt8]: [UInt8]]>([:])
 }
 
 /// One run over the rules.
@@ -36,6 +74,7 @@ private final class CheckSession {
     var manifest: Manifest?
     var text = ""
     var results: [CheckResult] = []
+    var conformanceDigest: Digest?
 
     init(checker: PluginChecker) { self.checker = checker }
 
@@ -66,6 +105,7 @@ private final class CheckSession {
             manifest = read
         }
         guard isRead, let manifest else { return skipRest("the manifest cannot be used") }
+        checkSignature(manifestPath)
         do throws(PluginError) {
             sealed = try SealedLibrary(path: libraryPath ?? Self.library(manifest, manifestPath))
         } catch {
@@ -77,7 +117,7 @@ private final class CheckSession {
                 return skipRest("the library is not the promised one")
             }
         } else {
-            note(.digest, .skipped, "the manifest promises none; it is filled in when the plugin is staged")
+            note(.digest, .skipped, "the manifest promises none; fill it in before you sign it")
         }
         checkSymbols(sealed, manifest)
         checkInstance(sealed, manifest)
@@ -90,11 +130,28 @@ private final class CheckSession {
     }
 
     private static func library(_ manifest: Manifest, _ path: String) -> String {
-        let folder = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
-        let beside = (folder.isEmpty ? "." : folder) + "/" + manifest.library
-        if Files.exists(beside) { return beside }
-        let installed = "\(folder)/../../../lib/vinculum/plugins/\(manifest.library)"
-        return Files.exists(installed) ? installed : "\(folder)/../../usr/lib/vinculum/plugins/\(manifest.library)"
+        let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+        let places = [
+            folder, "\(folder)/.build/release", "\(folder)/.build/debug", "\(folder)/../../../lib/vinculum/plugins",
+            "\(folder)/../../usr/lib/vinculum/plugins",
+        ]
+        let found = places.first { Files.exists("\($0)/\(manifest.library)") }
+        return "\(found ?? folder)/\(manifest.library)"
+    }
+
+    /// A bad signature is a fault of the plugin; having none yet is not.
+    private func checkSignature(_ manifestPath: String) {
+        let path = manifestPath + ".minisig"
+        guard Files.exists(path) else {
+            return note(.signature, .skipped, "unsigned: a host takes it only where its sha256 is named")
+        }
+        guard let folder = checker.trustedKeysFolder else {
+            return note(.signature, .skipped, "no keys to compare with")
+        }
+        rule(.signature) { () throws(PluginError) in
+            try TrustedKeys(folder: folder).verify(
+                Array(text.utf8), signature: try Files.text(path, limit: 1 << 16), file: path)
+        }
     }
 
     private func checkSymbols(_ sealed: SealedLibrary, _ manifest: Manifest) {
@@ -126,7 +183,7 @@ private final class CheckSession {
         _ sealed: SealedLibrary, _ manifest: Manifest, settings: String
     ) throws(PluginError) -> IsolatedTarget {
         try IsolatedTarget(
-            sealed, manifest, manifestText: text, settings: settings, services: HostServices(),
+            sealed, manifest, manifestText: text, settings: settings, services: PluginChecker.services(),
             launcher: checker.launcher)
     }
 
@@ -151,18 +208,18 @@ private final class CheckSession {
             throw PluginError(.failed, plugin: manifest.id, call: "configure", "takes a setting that it does not know")
         }
         guard manifest.kind.isSansIO else {
-            for rule in [CheckRule.conformance, .determinism, .garbage, .fuzz] {
+            for rule in [CheckRule.conformance, .determinism, .conformanceDigest, .garbage, .fuzz] {
                 note(rule, .skipped, "this kind does I/O; its own tests drive it")
             }
             return checkDestroy(sealed, manifest, settings)
         }
         var first: [UInt8] = []
         let conforms = rule(.conformance) { () throws(PluginError) in
-            first = try trace(make(sealed, manifest, settings: settings), manifest)
+            first = try trace(make(sealed, manifest, settings: settings), manifest, seed: checker.seed)
         }
         if conforms {
             rule(.determinism) { () throws(PluginError) in
-                let second = try trace(make(sealed, manifest, settings: settings), manifest)
+                let second = try trace(make(sealed, manifest, settings: settings), manifest, seed: checker.seed)
                 guard first == second else {
                     let place = zip(first, second).enumerated().first { $0.element.0 != $0.element.1 }?.offset
                     throw PluginError(
@@ -170,8 +227,10 @@ private final class CheckSession {
                         "two processes differ from byte \(place ?? min(first.count, second.count)) of the trace on")
                 }
             }
+            checkConformanceDigest(sealed, manifest, settings)
         } else {
             note(.determinism, .skipped, "the scenario does not run through")
+            note(.conformanceDigest, .skipped, "the scenario does not run through")
         }
         let calls = checker.fuzzCalls
         rule(.garbage) { () throws(PluginError) in
@@ -185,6 +244,31 @@ private final class CheckSession {
         checkDestroy(sealed, manifest, settings)
     }
 
+    private func checkConformanceDigest(_ sealed: SealedLibrary, _ manifest: Manifest, _ settings: String) {
+        var found: Digest?
+        do throws(PluginError) {
+            var traces: [(seed: UInt64, trace: [UInt8])] = []
+            for seed in ConformanceDigest.seeds {
+                traces.append((seed, try trace(make(sealed, manifest, settings: settings), manifest, seed: seed)))
+            }
+            found = ConformanceDigest.of(traces, kind: manifest.kind)
+        } catch {
+            return note(.conformanceDigest, .failed, error.description)
+        }
+        conformanceDigest = found
+        guard let promised = manifest.conformanceDigest else {
+            return note(
+                .conformanceDigest, .warned,
+                "the manifest gives none, so no job can name the plugin: \(found?.hex ?? "")")
+        }
+        guard promised == found else {
+            return note(
+                .conformanceDigest, .failed,
+                "the manifest promises \(promised.hex), the plugin's traces give \(found?.hex ?? "")")
+        }
+        note(.conformanceDigest, .passed)
+    }
+
     private func checkDestroy(_ sealed: SealedLibrary, _ manifest: Manifest, _ settings: String) {
         rule(.destroy) { () throws(PluginError) in
             let target = try make(sealed, manifest, settings: settings)
@@ -194,13 +278,15 @@ private final class CheckSession {
         }
     }
 
-    private func trace(_ target: IsolatedTarget, _ manifest: Manifest) throws(PluginError) -> [UInt8] {
+    private func trace(
+        _ target: IsolatedTarget, _ manifest: Manifest, seed: UInt64
+    ) throws(PluginError) -> [UInt8] {
         switch manifest.kind {
         case .consensus:
-            var scenario = ConsensusScenario(seed: checker.seed)
+            var scenario = ConsensusScenario(seed: seed)
             return try scenario.run(ConsensusInstance(manifest, target), steps: 200)
-        case .privacy: return try PrivacyScenario.run(PrivacyInstance(manifest, target), seed: checker.seed)
-        case .verifier: return try VerifierScenario.run(VerifierInstance(manifest, target), seed: checker.seed)
+        case .privacy: return try PrivacyScenario.run(PrivacyInstance(manifest, target), seed: seed)
+        case .verifier: return try VerifierScenario.run(VerifierInstance(manifest, target), seed: seed)
         case .bridge, .runtime: return []
         }
     }

@@ -4,15 +4,27 @@ import Primitives
 
 /// An instance in a child process. A crash, a hang or a broken protocol there is an error here, and the end of the
 /// child.
+///
+/// The next call that needs nothing of what the child knew (`PluginCall.opens`) starts a new one, as often as the launcher
+/// allows; any other call says why the instance is closed.
 final class IsolatedTarget: CallTarget {
     let manifest: Manifest
+    private let library: SealedLibrary
+    private let manifestText: String
+    private let settings: String
     private let services: HostServices
     private let launcher: PluginChildLauncher
     private var channel: Channel?
     private var process: pid_t = 0
     /// Why the instance is closed, for the calls that come afterwards.
     private var reason = "the instance is closed"
+    /// The owner has closed it: no new child is started.
+    private var isFinished = false
+    /// When children were started again, in nanoseconds, oldest first; no more than the launcher allows.
+    private var restarts: [UInt64] = []
     private var nextBuffer: UInt64 = 1
+    /// Buffers below this number died with the child that knew them.
+    private var firstBuffer: UInt64 = 1
     // Buffers that the host has dropped; the child hears of them with the next call.
     private let dropped = DroppedBuffers()
     /// ISOLATION_HAS bits that the child achieved.
@@ -22,9 +34,16 @@ final class IsolatedTarget: CallTarget {
         _ library: SealedLibrary, _ manifest: Manifest, manifestText: String, settings: String, services: HostServices,
         launcher: PluginChildLauncher
     ) throws(PluginError) {
+        self.library = library
         self.manifest = manifest
+        self.manifestText = manifestText
+        self.settings = settings
         self.services = services
         self.launcher = launcher
+        try startChild()
+    }
+
+    private func startChild() throws(PluginError) {
         do throws(Channel.Failure) {
             (process, channel) = try launcher.start(library: library)
         } catch {
@@ -35,11 +54,36 @@ final class IsolatedTarget: CallTarget {
             [Array(manifestText.utf8), Array(settings.utf8), Plain.bytes(launcher.memoryBytesMax)],
             timeout: launcher.startTimeout)
         confinement = Plain.value(answer.first ?? [], as: Int32.self) ?? 0
+        firstBuffer = nextBuffer
+        _ = dropped.take()
+    }
+
+    /// A new child in the place of one that ended, unless that has happened too often.
+    private func startAgain(_ call: PluginCall) throws(PluginError) {
+        let now = monotonicNanoseconds()
+        let window = launcher.restartWindow.wholeMilliseconds * 1_000_000
+        restarts.removeAll { now - $0 > window }
+        guard restarts.count < launcher.restartsMax else {
+            throw PluginError(
+                .closed, plugin: manifest.id, call: call.name,
+                "\(reason); it was started again \(restarts.count) times within \(launcher.restartWindow), and is not now"
+            )
+        }
+        restarts.append(now)
+        services.log(manifest.id, .warning, "starting a new process for the plugin: \(reason)")
+        do throws(PluginError) { try startChild() } catch {
+            end(kill: true)
+            reason = "a new process could not be started: \(error.message)"
+            throw error
+        }
     }
 
     deinit { close() }
 
-    func close() { _ = closeOrderly() }
+    func close() {
+        isFinished = true
+        _ = closeOrderly()
+    }
 
     /// Lets the child destroy the instance, for which it has a second; answers whether it then ended in order.
     func closeOrderly() -> Bool {
@@ -81,6 +125,11 @@ final class IsolatedTarget: CallTarget {
     func invoke(
         _ call: PluginCall, _ inputs: [[UInt8]], _ buffers: [PluginBuffer]
     ) throws(PluginError) -> [[UInt8]] {
+        if channel == nil, call.opens, !isFinished { try startAgain(call) }
+        guard !buffers.contains(where: { $0.id < firstBuffer }) else {
+            throw PluginError(
+                .closed, plugin: manifest.id, call: call.name, "the buffer belonged to a process that has ended")
+        }
         for id in dropped.take() { _ = try exchange(.unmap, [Plain.bytes(id)], timeout: launcher.callTimeout) }
         var timeout = launcher.callTimeout
         // Calls that wait on purpose: the time to wait is the last input.

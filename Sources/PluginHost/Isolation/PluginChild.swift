@@ -105,7 +105,8 @@ final class ChildServer {
     private func create(_ manifest: [UInt8], _ settings: [UInt8], _ memory: UInt64) throws(PluginError) -> [[UInt8]] {
         let manifest = try Manifest(text: String(decoding: manifest, as: UTF8.self), file: "manifest")
         let permissions = Self.permissions(manifest.kind)
-        var holds = isolation_confine_early(permissions, memory)
+        // Tasks of a runtime inherit limits of this process, and have their own.
+        var holds = isolation_confine_early(permissions, manifest.kind == .runtime ? 0 : memory)
         let library = try LoadedLibrary.load(
             try SealedLibrary(inherited: 4, plugin: manifest.id), plugin: manifest.id)
         let late = isolation_confine_late(permissions)

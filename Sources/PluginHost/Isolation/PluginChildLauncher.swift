@@ -11,19 +11,25 @@ public struct PluginChildLauncher: Sendable {
     public var startTimeout: Duration
     /// Data segment of the child.
     public var memoryBytesMax: UInt64
+    /// How often a child that ended is started again within the window: a plugin that crashes at once must not keep the
+    /// host busy with starting it.
+    public var restartsMax: Int
+    public var restartWindow: Duration
 
     public init(
         program: String = "/proc/self/exe", callTimeout: Duration = .seconds(30), startTimeout: Duration = .seconds(20),
-        memoryBytesMax: UInt64 = 4 << 30
+        memoryBytesMax: UInt64 = 4 << 30, restartsMax: Int = 5, restartWindow: Duration = .seconds(60)
     ) {
         self.program = program
         self.callTimeout = callTimeout
         self.startTimeout = startTimeout
         self.memoryBytesMax = memoryBytesMax
+        self.restartsMax = restartsMax
+        self.restartWindow = restartWindow
     }
 
-    /// A launcher for this program, if it is `vinculum` and so knows the hidden argument; nil in tests and other programs,
-    /// where plugins then stay in the process.
+    /// A launcher for this program, if it is `vinculum` and so knows the hidden argument; nil in other programs, where
+    /// a plugin that needs a process of its own is refused.
     public static var ofThisProgram: PluginChildLauncher? {
         var buffer = [UInt8](repeating: 0, count: 4096)
         let count = buffer.withUnsafeMutableBytes { raw in
@@ -40,15 +46,16 @@ public struct PluginChildLauncher: Sendable {
             throw .system(errno)
         }
         let channel = Channel(descriptor: pair[0])
-        defer { close(pair[1]) }
-        var environment: [UnsafeMutablePointer<CChar>?] = []
-        for name in ["PATH", "LD_LIBRARY_PATH", "LANG", "ASAN_OPTIONS", "TMPDIR"] {
-            if let value = getenv(name) { environment.append(strdup("\(name)=\(String(cString: value))")) }
+        let socket = pair[1]
+        defer { close(socket) }
+        let names = ["PATH", "LD_LIBRARY_PATH", "LANG", "ASAN_OPTIONS", "TMPDIR"]
+        let variables = names.compactMap { name in getenv(name).map { "\(name)=\(String(cString: $0))" } }
+        let process = SpawnThread.shared.run { [program] in
+            var environment = variables.map { strdup($0) } + [nil]
+            var arguments = [strdup(program), strdup("plugin-child"), nil]
+            defer { for text in environment + arguments { free(text) } }
+            return isolation_spawn(&arguments, &environment, socket, library.descriptor)
         }
-        environment.append(nil)
-        var arguments: [UnsafeMutablePointer<CChar>?] = [strdup(program), strdup("plugin-child"), nil]
-        defer { for text in environment + arguments { free(text) } }
-        let process = isolation_spawn(&arguments, &environment, pair[1], library.descriptor)
         guard process > 0 else { throw .system(-process) }
         return (process, channel)
     }

@@ -83,6 +83,34 @@ enum Files {
         return names.sorted()
     }
 
+    static func isFolder(_ path: String) -> Bool {
+        var information = stat()
+        return stat(path, &information) == 0 && information.st_mode & S_IFMT == S_IFDIR
+    }
+
+    /// Regular files below a folder, relative to it, sorted; links are not followed. Empty if there is no folder.
+    static func tree(_ folder: String, depth: Int = 8) throws(PluginError) -> [String] {
+        var files: [String] = []
+        for name in list(folder) {
+            let path = "\(folder)/\(name)"
+            var information = stat()
+            guard lstat(path, &information) == 0 else { throw fault(path, "stat", errno) }
+            if information.st_mode & S_IFMT == S_IFREG { files.append(name) }
+            guard information.st_mode & S_IFMT == S_IFDIR, depth > 0 else { continue }
+            for file in try tree(path, depth: depth - 1) { files.append("\(name)/\(file)") }
+        }
+        return files.sorted()
+    }
+
+    /// Removes a folder of our own with all that is in it; links are removed, not followed.
+    static func removeTree(_ folder: String) {
+        for name in list(folder) {
+            let path = "\(folder)/\(name)"
+            if unlink(path) != 0 { removeTree(path) }
+        }
+        rmdir(folder)
+    }
+
     static func fault(_ path: String, _ call: String, _ number: Int32) -> PluginError {
         PluginError(
             number == ENOENT ? .notFound : .system, plugin: path, call: call, String(cString: strerror(number)))

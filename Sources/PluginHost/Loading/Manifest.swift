@@ -12,6 +12,8 @@ public struct Manifest: Sendable {
     public let library: String
     /// Of the library; nil in a source tree, where it is not filled in yet.
     public let sha256: Digest?
+    /// Of what the plugin does in the checker's scenarios; see `ConformanceDigest`. Nil if the manifest gives none.
+    public let conformanceDigest: Digest?
     public let language: Language
     public let abiMajor: UInt32
     public let abiMinor: UInt32

@@ -5,59 +5,91 @@ import TOMLKit
 /// Reads a manifest; refuses unknown keys and everything that is out of form, by name.
 struct ManifestReader {
     let file: String
+    private let text: String
+    private let locator: KeyLocator
 
-    func fault(_ message: String, code: PluginError.Code = .manifest) -> PluginError {
-        PluginError(code, plugin: file, call: "manifest", message)
+    init(file: String, text: String) {
+        self.file = file
+        self.text = text
+        locator = KeyLocator(text)
     }
 
-    func read(_ text: String) throws(PluginError) -> Manifest {
+    func fault(
+        _ message: String, _ key: String? = nil, code: PluginError.Code = .manifest, hint: String? = nil
+    ) -> PluginError {
+        let place = PluginError.Place(file: file, line: key.flatMap { locator.line(of: $0) }, key: key)
+        return PluginError(code, plugin: file, call: "manifest", message, place: place, hint: hint)
+    }
+
+    func read() throws(PluginError) -> Manifest {
         let table: TOMLTable
-        do { table = try TOMLTable(string: text) } catch { throw fault("not TOML: \(error)") }
+        do throws(TOMLText.Fault) { table = try TOMLText.table(text) } catch {
+            throw PluginError(
+                .manifest, plugin: file, call: "manifest", "not TOML: \(error.reason)",
+                place: .init(file: file, line: error.line, column: error.column))
+        }
+        // Values that are taken from the table point into it.
+        defer { withExtendedLifetime(table) {} }
         try only(
             table, "",
             [
                 "manifest", "id", "name", "kind", "version", "summary", "vendor", "licence", "library", "sha256",
-                "language", "abi", "swift", "host", "relations", "configuration", "conformance",
+                "conformance_digest", "language", "abi", "swift", "host", "relations", "configuration", "conformance",
             ])
-        guard try integer(table, "manifest") == 1 else { throw fault("manifest must be 1") }
+        guard try integer(table, "manifest") == 1 else { throw fault("manifest must be 1", "manifest") }
         let kindText = try string(table, "kind")
-        guard let kind = PluginKind(rawValue: kindText) else { throw fault("unknown kind \(kindText)") }
+        guard let kind = PluginKind(rawValue: kindText) else { throw fault("unknown kind \(kindText)", "kind") }
         guard let version = PluginVersion(try string(table, "version")) else {
-            throw fault("version is not MAJOR.MINOR.PATCH")
+            throw fault("version is not MAJOR.MINOR.PATCH", "version")
         }
         guard let language = Manifest.Language(rawValue: try string(table, "language")) else {
-            throw fault("language is not swift or c")
+            throw fault("language is not swift or c", "language")
         }
         let abi = try subtable(table, "abi", ["major", "minor"])
         let swift = try optionalTable(table, "swift", ["runtime"])
-        guard (language == .swift) == (swift != nil) else { throw fault("[swift] is for language = \"swift\" only") }
+        guard (language == .swift) == (swift != nil) else {
+            throw fault("[swift] is for language = \"swift\", and only for it", "language")
+        }
         var major: UInt32 = 0
         var minor: UInt32 = 0
         if let abi {
-            major = try number(abi, "abi.major", "major")
-            minor = try number(abi, "abi.minor", "minor")
+            major = try number(abi, "major", in: "abi.")
+            minor = try number(abi, "minor", in: "abi.")
         }
         var runtime: String?
-        if let swift { runtime = try string(swift, "runtime") }
+        if let swift { runtime = try string(swift, "runtime", in: "swift.") }
         let host = try optionalTable(table, "host", ["services", "purposes", "isolation"])
         let relations = try optionalTable(table, "relations", ["requires", "conflicts"])
         return Manifest(
             id: try name(table, "id", extra: "."), name: try name(table, "name", extra: ""), kind: kind,
             version: version, summary: try string(table, "summary"), vendor: try string(table, "vendor"),
-            licence: try string(table, "licence"), library: try library(table), sha256: try digest(table),
+            licence: try string(table, "licence"), library: try library(table), sha256: try digest(table, "sha256"),
+            conformanceDigest: try conformanceDigest(table, kind),
             language: language, abiMajor: major, abiMinor: minor, swiftRuntime: runtime,
             services: try services(host, kind),
-            purposes: try strings(host, "purposes"), isolation: try isolation(host, kind),
-            requires: try strings(relations, "requires"), conflicts: try strings(relations, "conflicts"),
+            purposes: try strings(host, "purposes", in: "host."), isolation: try isolation(host, kind),
+            requires: try strings(relations, "requires", in: "relations."),
+            conflicts: try strings(relations, "conflicts", in: "relations."),
             settings: try settings(table), conformance: try conformance(table))
     }
 
     private func services(_ host: TOMLTable?, _ kind: PluginKind) throws(PluginError) -> Set<PluginService> {
         var result: Set<PluginService> = []
-        for name in try strings(host, "services") {
-            guard let service = PluginService(rawValue: name) else { throw fault("unknown service \(name)") }
+        for name in try strings(host, "services", in: "host.") {
+            guard let service = PluginService(rawValue: name) else {
+                let near = Spelling.nearest(to: name, among: PluginService.allCases.map(\.rawValue))
+                throw fault("unknown service \(name)", "host.services", hint: near.map { "did you mean \($0)?" })
+            }
+            guard !service.isReserved else {
+                throw fault(
+                    "the service \(name) is reserved: no host of this version lends it (HOST-4)", "host.services",
+                    code: .service, hint: "take \(name) out of host.services")
+            }
             guard kind.services.contains(service) else {
-                throw fault("a plugin of kind \(kind.rawValue) may not have the service \(name)", code: .service)
+                let allowed = kind.services.map(\.rawValue).sorted().joined(separator: ", ")
+                throw fault(
+                    "a plugin of kind \(kind.rawValue) may not have the service \(name)", "host.services",
+                    code: .service, hint: "this kind may have \(allowed)")
             }
             result.insert(service)
         }
@@ -66,8 +98,8 @@ struct ManifestReader {
 
     private func isolation(_ host: TOMLTable?, _ kind: PluginKind) throws(PluginError) -> PluginIsolation {
         guard let host, host["isolation"] != nil else { return kind.defaultIsolation }
-        guard let value = PluginIsolation(rawValue: try string(host, "isolation")) else {
-            throw fault("isolation is not none or process")
+        guard let value = PluginIsolation(rawValue: try string(host, "isolation", in: "host.")) else {
+            throw fault("isolation is not none or process", "host.isolation")
         }
         return value
     }
@@ -75,15 +107,27 @@ struct ManifestReader {
     private func conformance(_ table: TOMLTable) throws(PluginError) -> [String: String] {
         guard let settings = try optionalTable(table, "conformance", nil) else { return [:] }
         var result: [String: String] = [:]
-        for key in settings.keys { result[key] = try string(settings, key) }
+        for key in settings.keys { result[key] = try string(settings, key, in: "conformance.") }
         return result
+    }
+
+    /// What a kind does that does I/O depends on more than its seeds: there is nothing to promise.
+    private func conformanceDigest(_ table: TOMLTable, _ kind: PluginKind) throws(PluginError) -> Digest? {
+        guard table["conformance_digest"] != nil else { return nil }
+        let value = try digest(table, "conformance_digest")
+        guard value == nil || kind.isSansIO else {
+            throw fault("conformance_digest is for consensus, privacy and verifier plugins", "conformance_digest")
+        }
+        return value
     }
 
     private func settings(_ table: TOMLTable) throws(PluginError) -> [SettingSchema] {
         guard let configuration = try optionalTable(table, "configuration", nil) else { return [] }
         var result: [SettingSchema] = []
         for key in configuration.keys.sorted() {
-            guard let entry = configuration[key]?.table else { throw fault("configuration.\(key) is not a table") }
+            guard let entry = configuration[key]?.table else {
+                throw fault("configuration.\(key) is not a table", "configuration.\(key)")
+            }
             try only(entry, "configuration.\(key).", ["type", "default", "minimum", "maximum", "choices", "summary"])
             result.append(try setting(key, entry))
         }
@@ -91,42 +135,54 @@ struct ManifestReader {
     }
 
     private func setting(_ key: String, _ entry: TOMLTable) throws(PluginError) -> SettingSchema {
-        let summary = try string(entry, "summary")
-        switch try string(entry, "type") {
+        let path = "configuration.\(key)."
+        let summary = try string(entry, "summary", in: path)
+        func bound(_ name: String, _ usual: Int64) throws(PluginError) -> Int64 {
+            try entry[name] == nil ? usual : integer(entry, name, in: path)
+        }
+        let schema: SettingSchema
+        switch try string(entry, "type", in: path) {
         case "integer":
-            let schema = SettingSchema(
-                key: key,
-                form: .integer(
-                    minimum: try entry["minimum"] == nil ? .min : integer(entry, "minimum"),
-                    maximum: try entry["maximum"] == nil ? .max : integer(entry, "maximum")),
-                defaultValue: try entry["default"] == nil ? nil : String(integer(entry, "default")), summary: summary)
-            if let value = schema.defaultValue { _ = try schema.check(value, plugin: file) }
-            return schema
+            let range = (least: try bound("minimum", .min), most: try bound("maximum", .max))
+            guard range.least <= range.most else {
+                throw fault("\(path)minimum is above the maximum", "\(path)minimum")
+            }
+            schema = SettingSchema(
+                key: key, form: .integer(minimum: range.least, maximum: range.most),
+                defaultValue: try entry["default"] == nil ? nil : String(integer(entry, "default", in: path)),
+                summary: summary)
         case "boolean":
             guard entry["default"] == nil || entry["default"]?.bool != nil else {
-                throw fault("configuration.\(key).default is not a boolean")
+                throw fault("\(path)default is not a boolean", "\(path)default")
             }
-            return SettingSchema(
+            schema = SettingSchema(
                 key: key, form: .boolean, defaultValue: entry["default"]?.bool.map { $0 ? "true" : "false" },
                 summary: summary)
         case "text":
-            let schema = SettingSchema(
-                key: key, form: .text(choices: try strings(entry, "choices")),
-                defaultValue: try entry["default"] == nil ? nil : string(entry, "default"), summary: summary)
-            if let value = schema.defaultValue { _ = try schema.check(value, plugin: file) }
-            return schema
-        case let other: throw fault("configuration.\(key).type is \(other), not integer, boolean or text")
+            schema = SettingSchema(
+                key: key, form: .text(choices: try strings(entry, "choices", in: path)),
+                defaultValue: try entry["default"] == nil ? nil : string(entry, "default", in: path), summary: summary)
+        case let other: throw fault("\(path)type is \(other), not integer, boolean or text", "\(path)type")
         }
+        if let value = schema.defaultValue {
+            do throws(PluginError) { _ = try schema.check(value, plugin: file) } catch {
+                throw fault("\(path)default: \(error.message)", "\(path)default", code: .setting)
+            }
+        }
+        return schema
     }
 
     // MARK: Values
 
     private func only(_ table: TOMLTable, _ path: String, _ known: [String]) throws(PluginError) {
-        for key in table.keys.sorted() where !known.contains(key) { throw fault("unknown key \(path)\(key)") }
+        for key in table.keys.sorted() where !known.contains(key) {
+            let near = Spelling.nearest(to: key, among: known)
+            throw fault("unknown key \(path)\(key)", path + key, hint: near.map { "did you mean \(path)\($0)?" })
+        }
     }
 
     private func subtable(_ table: TOMLTable, _ key: String, _ known: [String]) throws(PluginError) -> TOMLTable? {
-        guard let found = try optionalTable(table, key, known) else { throw fault("[\(key)] is missing") }
+        guard let found = try optionalTable(table, key, known) else { throw fault("[\(key)] is missing", key) }
         return found
     }
 
@@ -134,32 +190,38 @@ struct ManifestReader {
         _ table: TOMLTable, _ key: String, _ known: [String]?
     ) throws(PluginError) -> TOMLTable? {
         guard let value = table[key] else { return nil }
-        guard let found = value.table else { throw fault("\(key) is not a table") }
+        guard let found = value.table else { throw fault("\(key) is not a table", key) }
         if let known { try only(found, "\(key).", known) }
         return found
     }
 
-    private func string(_ table: TOMLTable, _ key: String) throws(PluginError) -> String {
-        guard let value = table[key]?.string else { throw fault("\(key) is missing or not text") }
+    private func string(_ table: TOMLTable, _ key: String, in path: String = "") throws(PluginError) -> String {
+        guard let value = table[key]?.string else { throw fault("\(path)\(key) is missing or not text", path + key) }
         return value
     }
 
-    private func integer(_ table: TOMLTable, _ key: String) throws(PluginError) -> Int64 {
-        guard let value = table[key]?.int else { throw fault("\(key) is missing or not an integer") }
+    private func integer(_ table: TOMLTable, _ key: String, in path: String = "") throws(PluginError) -> Int64 {
+        guard let value = table[key]?.int else {
+            throw fault("\(path)\(key) is missing or not an integer", path + key)
+        }
         return Int64(value)
     }
 
-    private func number(_ table: TOMLTable, _ path: String, _ key: String) throws(PluginError) -> UInt32 {
-        guard let value = UInt32(exactly: try integer(table, key)) else { throw fault("\(path) is out of range") }
+    private func number(_ table: TOMLTable, _ key: String, in path: String) throws(PluginError) -> UInt32 {
+        guard let value = UInt32(exactly: try integer(table, key, in: path)) else {
+            throw fault("\(path)\(key) is out of range", path + key)
+        }
         return value
     }
 
-    private func strings(_ table: TOMLTable?, _ key: String) throws(PluginError) -> [String] {
+    private func strings(_ table: TOMLTable?, _ key: String, in path: String) throws(PluginError) -> [String] {
         guard let value = table?[key] else { return [] }
-        guard let array = value.array else { throw fault("\(key) is not an array") }
+        guard let array = value.array else { throw fault("\(path)\(key) is not an array", path + key) }
         var result: [String] = []
         for entry in array {
-            guard let text = entry.string else { throw fault("\(key) holds something that is not text") }
+            guard let text = entry.string else {
+                throw fault("\(path)\(key) holds something that is not text", path + key)
+            }
             result.append(text)
         }
         return result
@@ -167,10 +229,8 @@ struct ManifestReader {
 
     private func name(_ table: TOMLTable, _ key: String, extra: String) throws(PluginError) -> String {
         let text = try string(table, key)
-        let allowed = "abcdefghijklmnopqrstuvwxyz0123456789-" + extra
-        guard !text.isEmpty, text.utf8.count <= 64, text.allSatisfy({ allowed.contains($0) }), !text.hasPrefix(".")
-        else {
-            throw fault("\(key) is not made of [a-z0-9-\(extra)], or longer than 64 bytes")
+        guard Manifest.isName(text, extra: extra) else {
+            throw fault("\(key) is not made of [a-z0-9-\(extra)], or longer than 64 bytes", key)
         }
         return text
     }
@@ -178,21 +238,32 @@ struct ManifestReader {
     private func library(_ table: TOMLTable) throws(PluginError) -> String {
         let text = try string(table, "library")
         guard !text.isEmpty, !text.contains("/"), !text.hasPrefix(".") else {
-            throw fault("library must be a file name")
+            throw fault("library must be a file name", "library")
         }
         return text
     }
 
-    private func digest(_ table: TOMLTable) throws(PluginError) -> Digest? {
-        let text = try string(table, "sha256")
+    private func digest(_ table: TOMLTable, _ key: String) throws(PluginError) -> Digest? {
+        let text = try string(table, key)
         if text.isEmpty { return nil }
-        do { return try Digest(hex: text) } catch { throw fault("sha256 is not 64 hexadecimal digits") }
+        do { return try Digest(hex: text) } catch { throw fault("\(key) is not 64 hexadecimal digits", key) }
+    }
+}
+
+extension Manifest {
+    /// Whether a text can be an id (`extra` is ".") or a name.
+    static func isName(_ text: String, extra: String) -> Bool {
+        let allowed = "abcdefghijklmnopqrstuvwxyz0123456789-" + extra
+        return !text.isEmpty && text.utf8.count <= 64 && text.allSatisfy { allowed.contains($0) }
+            && !text.hasPrefix(".") && !text.hasPrefix("-")
     }
 }
 
 extension Manifest {
     /// Reads a manifest's text; `file` is for messages.
-    public init(text: String, file: String) throws(PluginError) { self = try ManifestReader(file: file).read(text) }
+    public init(text: String, file: String) throws(PluginError) {
+        self = try ManifestReader(file: file, text: text).read()
+    }
 
     /// Whether this host can take it, before any code is loaded.
     public func checkHost() throws(PluginError) {

@@ -17,14 +17,16 @@ public struct PluginRegistry: Sendable {
     private let services: HostServices
     /// Digests of libraries for which the operator takes responsibility without a signature.
     private let allowedUnsigned: Set<Digest>
-    /// How children are started; nil keeps every plugin in this process.
+    let isolation: IsolationPolicy
+    /// How children are started. Nil in programs that cannot host them: a plugin that needs one is refused there.
     private let child: PluginChildLauncher?
-    private static let manifestLimitBytes = 1 << 20
+    static let manifestLimitBytes = 1 << 20
 
     public init(
         folders: PluginFolders, services: HostServices = HostServices(), allowedUnsigned: Set<Digest> = [],
-        child: PluginChildLauncher? = nil
+        isolation: IsolationPolicy = IsolationPolicy(), child: PluginChildLauncher? = nil
     ) {
+        self.isolation = isolation
         self.child = child
         self.folders = folders
         self.services = services
@@ -33,7 +35,8 @@ public struct PluginRegistry: Sendable {
 
     /// The same registry over other folders.
     func inFolders(_ folders: PluginFolders) -> PluginRegistry {
-        PluginRegistry(folders: folders, services: services, allowedUnsigned: allowedUnsigned, child: child)
+        PluginRegistry(
+            folders: folders, services: services, allowedUnsigned: allowedUnsigned, isolation: isolation, child: child)
     }
 
     // MARK: What is there
@@ -56,10 +59,18 @@ public struct PluginRegistry: Sendable {
     public func find(_ id: String) throws(PluginError) -> InstalledPlugin {
         let (plugins, problems) = list()
         if let found = plugins.first(where: { $0.manifest.id == id || $0.manifest.name == id }) { return found }
-        // A manifest that cannot be read may be the one that was asked for.
-        if let problem = problems.first { throw problem }
+        // A manifest that cannot be read is known by the name of its file alone.
+        let stem = id.split(separator: ".").last ?? ""
+        if let problem = problems.first(where: {
+            $0.plugin.hasSuffix("/\(id).toml") || $0.plugin.hasSuffix("/\(stem).toml")
+        }
+        ) {
+            throw problem
+        }
         throw PluginError(
-            .notFound, plugin: id, call: "find", "no manifest in \(folders.available) has this id or name")
+            .notFound, plugin: id, call: "find", "no manifest in \(folders.available) has this id or name",
+            hint: problems.isEmpty
+                ? nil : "\(problems.count) manifests there cannot be read: `vinculum plugin doctor` says why")
     }
 
     private func read(_ path: String) throws(PluginError) -> InstalledPlugin {
@@ -72,32 +83,59 @@ public struct PluginRegistry: Sendable {
 
     // MARK: Checks
 
-    /// Checks ABI, signature, version and digest; answers the sealed library that these checks are about.
+    /// Checks ABI, services, signature, version and digest; answers the sealed library that these checks are about.
     ///
     /// - Parameter allowOlder: loads a version below one that was seen before, which is refused otherwise.
+    @discardableResult
     public func verify(_ plugin: InstalledPlugin, allowOlder: Bool = false) throws(PluginError) -> SealedLibrary {
+        try examine(plugin, allowOlder: allowOlder).library
+    }
+
+    func examine(
+        _ plugin: InstalledPlugin, allowOlder: Bool = false
+    ) throws(PluginError) -> (library: SealedLibrary, signer: PluginSigner) {
         let manifest = plugin.manifest
         try manifest.checkHost()
-        guard let promised = manifest.sha256 else {
-            throw PluginError(.digest, plugin: manifest.id, call: "manifest", "the manifest has no sha256")
+        if let service = manifest.services.filter({ !services.lends($0) }).map(\.rawValue).min() {
+            throw PluginError(
+                .service, plugin: manifest.id, call: "manifest",
+                "asks for the service \(service), which this host does not lend (HOST-4)")
         }
-        try checkSignature(plugin, promised)
+        guard let promised = manifest.sha256 else {
+            throw PluginError(
+                .digest, plugin: manifest.id, call: "manifest", "the manifest has no sha256",
+                hint: "fill in the library's sha256, then sign the manifest")
+        }
+        let signer = try checkSignature(plugin, promised)
         try SeenVersions(path: folders.versions).check(manifest, allowOlder: allowOlder)
         let library = try SealedLibrary(path: "\(folders.libraries)/\(manifest.library)")
         try library.check(promised, plugin: manifest.id)
-        return library
+        return (library, signer)
     }
 
-    private func checkSignature(_ plugin: InstalledPlugin, _ digest: Digest) throws(PluginError) {
-        if allowedUnsigned.contains(digest) { return }
+    /// A signature that holds, or the operator's word for this very library.
+    private func checkSignature(
+        _ plugin: InstalledPlugin, _ digest: Digest
+    ) throws(PluginError) -> PluginSigner {
+        do throws(PluginError) {
+            return try signer(plugin)
+        } catch {
+            if allowedUnsigned.contains(digest) { return .nobody }
+            throw error
+        }
+    }
+
+    private func signer(_ plugin: InstalledPlugin) throws(PluginError) -> PluginSigner {
         let path = plugin.manifestPath + ".minisig"
         guard Files.exists(path) else {
             throw PluginError(
                 .signature, plugin: plugin.manifest.id, call: "signature",
                 "\(path) is missing; an unsigned plugin is loaded only when its sha256 is named in the configuration")
         }
-        try TrustedKeys(folder: folders.trustedKeys).verify(
+        let keys = try TrustedKeys(folder: folders.trustedKeys)
+        let key = try keys.verify(
             Array(plugin.text.utf8), signature: try Files.text(path, limit: 1 << 16), file: path)
+        return keys.projectKeys.contains(key) ? .project(key) : .other(key)
     }
 
     /// Refuses a set of plugins in which one misses another, or cannot stand it.
@@ -105,10 +143,14 @@ public struct PluginRegistry: Sendable {
         let ids = Set(plugins.map(\.manifest.id))
         for plugin in plugins {
             if let missing = plugin.manifest.requires.first(where: { !ids.contains($0) }) {
-                throw PluginError(.relation, plugin: plugin.manifest.id, call: "enable", "requires \(missing)")
+                throw PluginError(
+                    .relation, plugin: plugin.manifest.id, call: "enable", "requires \(missing)",
+                    hint: "install and enable \(missing) first")
             }
             if let rival = plugin.manifest.conflicts.first(where: { ids.contains($0) }) {
-                throw PluginError(.relation, plugin: plugin.manifest.id, call: "enable", "conflicts with \(rival)")
+                throw PluginError(
+                    .relation, plugin: plugin.manifest.id, call: "enable", "conflicts with \(rival)",
+                    hint: "disable one of the two")
             }
         }
     }
@@ -147,23 +189,29 @@ public struct PluginRegistry: Sendable {
         let manifest = plugin.manifest
         guard manifest.kind == kind else {
             throw PluginError(
-                .relation, plugin: id, call: "load", "is a \(manifest.kind.rawValue), not a \(kind.rawValue)")
+                .relation, plugin: id, call: "load", "is a \(manifest.kind.rawValue), not a \(kind.rawValue)",
+                hint: "name a plugin of the kind \(kind.rawValue)")
         }
         guard plugin.isEnabled else {
-            throw PluginError(.notFound, plugin: id, call: "load", "is installed and not enabled")
+            throw PluginError(
+                .notFound, plugin: id, call: "load", "is installed and not enabled",
+                hint: "vinculum plugin enable \(manifest.name)")
         }
-        let library = try verify(plugin)
+        let (library, signer) = try examine(plugin)
         let text = try manifest.settingsText(settings)
-        if let child, manifest.isolation == .process {
-            let target = try IsolatedTarget(
-                library, manifest, manifestText: plugin.text, settings: text, services: services, launcher: child)
-            return (manifest, target)
+        if isolation.decide(manifest, signer: signer).isolation == .none {
+            let loaded = try LoadedLibrary.load(library, plugin: manifest.id)
+            return (manifest, try DirectTarget(loaded, manifest, settings: text, services: services))
         }
-        return (
-            manifest,
-            try DirectTarget(
-                try LoadedLibrary.load(library, plugin: manifest.id), manifest, settings: text, services: services)
-        )
+        guard let child else {
+            throw PluginError(
+                .load, plugin: manifest.id, call: "load",
+                "needs a process of its own, and this program cannot host one",
+                hint: "plugins.in_process takes it into the host's own process, where a crash of it is the host's")
+        }
+        let target = try IsolatedTarget(
+            library, manifest, manifestText: plugin.text, settings: text, services: services, launcher: child)
+        return (manifest, target)
     }
 
     // MARK: The operator's choice
@@ -171,7 +219,7 @@ public struct PluginRegistry: Sendable {
     /// Checks a plugin and enables it; it is loaded from the next start on.
     public func enable(_ id: String, allowOlder: Bool = false) throws(PluginError) {
         let plugin = try find(id)
-        _ = try verify(plugin, allowOlder: allowOlder)
+        try verify(plugin, allowOlder: allowOlder)
         let others = list().plugins.filter { $0.isEnabled && $0.manifest.id != plugin.manifest.id }
         try checkRelations(others + [plugin])
         try SeenVersions(path: folders.versions).remember(plugin.manifest)
@@ -184,7 +232,8 @@ public struct PluginRegistry: Sendable {
         let others = list().plugins.filter { $0.isEnabled && $0.manifest.id != plugin.manifest.id }
         if let needs = others.first(where: { $0.manifest.requires.contains(plugin.manifest.id) }) {
             throw PluginError(
-                .relation, plugin: plugin.manifest.id, call: "disable", "\(needs.manifest.id) requires it")
+                .relation, plugin: plugin.manifest.id, call: "disable", "\(needs.manifest.id) requires it",
+                hint: "vinculum plugin disable \(needs.manifest.name) first")
         }
         try EnabledLinks(folder: folders.enabled).remove(plugin.manifest.name)
     }

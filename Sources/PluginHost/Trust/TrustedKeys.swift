@@ -1,17 +1,33 @@
 /// The public keys whose signatures an operator accepts: every `*.pub` of a folder.
+///
+/// A file named `vinculum-*.pub` or `development.pub` holds a key of the project itself; every other one is another
+/// signer's, whose plugins run in a process of their own. The name is the operator's statement: only who may write to the
+/// folder can make it.
 public struct TrustedKeys: Sendable {
     public let keys: [MinisignPublicKey]
+    /// Those of `keys` that are the project's own.
+    public let projectKeys: Set<MinisignPublicKey>
 
-    public init(keys: [MinisignPublicKey]) { self.keys = keys }
+    public init(keys: [MinisignPublicKey], projectKeys: Set<MinisignPublicKey> = []) {
+        self.keys = keys
+        self.projectKeys = projectKeys
+    }
+
+    static func isProjectKey(file name: String) -> Bool {
+        name == "development.pub" || (name.hasPrefix("vinculum-") && name.hasSuffix(".pub"))
+    }
 
     /// No folder is no keys. A file that is no key is an error, so that a damaged key does not go unnoticed.
     public init(folder: String) throws(PluginError) {
         var keys: [MinisignPublicKey] = []
+        var projectKeys: Set<MinisignPublicKey> = []
         for name in Files.list(folder) where name.hasSuffix(".pub") {
             let path = folder + "/" + name
-            keys.append(try MinisignPublicKey(text: try Files.text(path, limit: 4096), file: path))
+            let key = try MinisignPublicKey(text: try Files.text(path, limit: 4096), file: path)
+            keys.append(key)
+            if Self.isProjectKey(file: name) { projectKeys.insert(key) }
         }
-        self.keys = keys
+        self.init(keys: keys, projectKeys: projectKeys)
     }
 
     /// The key that made the signature over `message`.

@@ -27,16 +27,11 @@ enum ConfigurationFiles {
         return NodeClient(preferring: try policy.nodes.map { try NodeAddress($0) }, token: token)
     }
 
-    /// The plugins that are installed beside this program.
-    static var sitePlugins: PluginCatalogue {
+    /// The plugins that are installed beside this program, as its own configuration folder trusts them.
+    static var installedPlugins: PluginCatalogue {
         PluginCatalogue(
-            folder: "\(prefix)/lib/vinculum/plugins", trustedKeysFolder: "\(configurationFolder)/trusted-keys",
+            folder: InstallPrefix.pluginFolder, trustedKeysFolder: "\(InstallPrefix.configurationFolder)/trusted-keys",
             allowedUnsigned: [])
-    }
-
-    /// `/etc/vinculum` for a program installed below `/usr`, `PREFIX/etc/vinculum` otherwise.
-    private static var configurationFolder: String {
-        prefix == "/usr" ? "/etc/vinculum" : "\(prefix)/etc/vinculum"
     }
 
     /// `PREFIX/lib/vinculum/vinculum-trainer`, beside this program's folder.
@@ -47,15 +42,8 @@ enum ConfigurationFiles {
         get throws { Digest.blake2b256(try DurableFile.read(shippedTrainer, limitBytes: 1 << 30)) }
     }
 
-    /// The parent of the folder that holds this program, or `VINCULUM_PREFIX`.
-    static var prefix: String {
-        if let given = environment["VINCULUM_PREFIX"] { return given }
-        var buffer = [CChar](repeating: 0, count: 4_096)
-        let length = readlink("/proc/self/exe", &buffer, buffer.count - 1)
-        guard length > 0 else { return "/usr" }
-        let path = String(decoding: buffer.prefix(length).map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        return folder(of: folder(of: path))
-    }
+    /// Where this program is installed.
+    static var prefix: String { InstallPrefix.path }
 
     private static var environment: [String: String] { ProcessEnvironment.variables }
 

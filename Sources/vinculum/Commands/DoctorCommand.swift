@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import Node
 import NodeAPI
+import PluginHost
 import Primitives
 
 struct Doctor: VinculumCommand {
@@ -54,7 +55,7 @@ struct DoctorChecks {
                     : bad("configuration", detail, "vinculum init --data \(folder.folder)"))
             findings += [disk(configuration), durability(configuration), keys(configuration)]
             findings.append(await interface(configuration))
-            findings.append(plugins(configuration))
+            findings += plugins(configuration)
         } catch {
             findings.append(bad("configuration", "\(error)", "vinculum config validate \(folder.file)"))
         }
@@ -156,23 +157,31 @@ struct DoctorChecks {
         }
     }
 
-    private func plugins(_ configuration: NodeConfiguration) -> NodeHealth.Finding {
-        let path = configuration.pluginFolder
-        guard let directory = opendir(path) else {
-            return bad(
-                "plugins", "\(path): \(String(cString: strerror(errno)))", "set plugins.folder, or install plugins")
+    /// What the registry finds, and the consensus plugin that the configuration names.
+    private func plugins(_ configuration: NodeConfiguration) -> [NodeHealth.Finding] {
+        let registry = PluginCatalogue(configuration).registry
+        let found = PluginReport.findings(registry.doctor())
+        var findings = found.filter { !$0.healthy }.map { finding in
+            NodeHealth.Finding(
+                check: finding.check == "plugins" ? "plugins" : "plugin \(finding.check)", healthy: false,
+                detail: finding.detail, mend: finding.mend)
         }
-        defer { closedir(directory) }
-        var libraries = 0
-        while let entry = readdir(directory) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) {
-                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if name.hasSuffix(".so") { libraries += 1 }
+        if findings.isEmpty {
+            findings.append(good("plugins", "\(found.count) in \(registry.folders.libraries), all verified"))
         }
-        return libraries > 0
-            ? good("plugins", "\(libraries) in \(path)")
-            : bad("plugins", "none in \(path)", "set plugins.folder, or install plugins")
+        do throws(PluginError) {
+            let engine = try registry.find(configuration.consensusPlugin)
+            findings.append(
+                engine.isEnabled
+                    ? good("consensus plugin", "\(engine.manifest.id) \(engine.manifest.version), enabled")
+                    : bad(
+                        "consensus plugin", "\(engine.manifest.id) is not enabled",
+                        "vinculum plugin enable \(engine.manifest.name)"))
+        } catch {
+            findings.append(
+                bad("consensus plugin", error.description, "install it, or set consensus.plugin to one that is there"))
+        }
+        return findings
     }
 
     private func sandbox() -> NodeHealth.Finding {

@@ -8,11 +8,12 @@ struct JobTermsBuilder: Sendable {
     private let preparation: JobPreparation
 
     /// - Parameter aggregator: who aggregates unless the file names somebody.
-    init(_ file: JobFile, aggregator: AccountID, plugins: PluginCatalogue = ConfigurationFiles.sitePlugins) throws {
+    init(_ file: JobFile, aggregator: AccountID, plugins: PluginCatalogue = ConfigurationFiles.installedPlugins) throws
+    {
         self.file = file
         let parts = JobPreparation.Parts(
-            mechanism: PluginReference(try plugins.manifest(file.privacyPlugin)), shown: .singleUpdates,
-            verifiers: try file.verifiers.map { PluginReference(try plugins.manifest($0)) },
+            mechanism: try PluginReference(plugins.manifest(file.privacyPlugin)), shown: .singleUpdates,
+            verifiers: try file.verifiers.map { try PluginReference(plugins.manifest($0)) },
             privacy: try plugins.privacy(file.privacyPlugin))
         preparation = JobPreparation(
             file: file, parts: parts, aggregator: aggregator, trainer: try ConfigurationFiles.shippedTrainerDigest)

@@ -29,9 +29,7 @@ struct Run: VinculumCommand {
         if dieWithParent { _ = isolation_die_with_parent() }
         let configuration = try config.map { file in try ConfigurationFiles.node(file) } ?? folder.startable()
         let logger = ConsoleLog.logger("node", level: configuration.logLevel, format: configuration.logFormat)
-        let plugins = PluginCatalogue(
-            folder: configuration.pluginFolder, trustedKeysFolder: configuration.trustedKeysFolder,
-            allowedUnsigned: configuration.allowedUnsigned)
+        let plugins = PluginCatalogue(configuration, logger: logger)
         let daemon = Daemon(configuration: configuration, plugins: plugins, logger: logger)
         try await daemon.run { logger.info("ready") }
         return .ok

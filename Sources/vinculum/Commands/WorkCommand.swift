@@ -46,7 +46,7 @@ struct Work: VinculumCommand {
                     ).run()
                 }
                 let site = try await SiteRuntime(
-                    policy: policy, service: client, plugins: ConfigurationFiles.sitePlugins, trainer: trainer,
+                    policy: policy, service: client, plugins: PluginCatalogue(policy, logger: logger), trainer: trainer,
                     logger: logger
                 ) { honest in misbehave?.work(instead: honest, folder: folder) ?? honest }
                 logger.info("ready as \(site.account)")

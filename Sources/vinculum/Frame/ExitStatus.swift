@@ -16,12 +16,12 @@ enum ExitStatus: Int32, CaseIterable {
         case .ok: "done; for status and doctor: healthy"
         case .failed: "failed; for status and doctor: not healthy"
         case .usage: "the command line is wrong"
-        case .configuration: "a configuration, policy or job file is not valid"
+        case .configuration: "a configuration, policy, job or manifest file is not valid"
         case .refused: "the ledger refused the transaction"
         case .unreachable: "no node answers"
         case .timeout: "it did not happen in time"
         case .notFound: "there is no such thing"
-        case .notProven: "a proof does not hold"
+        case .notProven: "a proof, a signature or a digest does not hold"
         case .exists: "it exists already and was not overwritten"
         }
     }

@@ -81,17 +81,35 @@ struct CommandFailure: Error {
         case let error as KeyFileError:
             let status: ExitStatus = error.code == .notFound ? .notFound : error.code == .exists ? .exists : .failed
             self.init(status, error.description)
-        case let error as PluginError:
-            let status: ExitStatus =
-                switch error.code {
-                case .notFound: .notFound
-                case .abi, .digest, .signature, .downgrade: .notProven
-                default: .failed
-                }
-            self.init(status, error.description)
-            code = error.code.rawValue
+        case let error as PluginError: self.init(plugin: error)
         case let error as TrustError: self.init(.notProven, error.description)
         default: self.init(.failed, "\(error)")
+        }
+    }
+}
+
+extension CommandFailure {
+    /// What a plugin or the host says, with the place in the file where there is one.
+    private init(plugin error: PluginError) {
+        let status: ExitStatus =
+            switch error.code {
+            case .notFound: .notFound
+            case .abi, .digest, .signature, .downgrade: .notProven
+            case .manifest, .service, .setting: .configuration
+            case .exists: .exists
+            default: .failed
+            }
+        self.init(status, error.description, hint: error.remedy, field: error.place?.key)
+        code = error.code.rawValue
+        if let place = error.place {
+            var map = CBORMap()
+            map["key"] = place.key.map { .text($0) } ?? .null
+            map["file"] = .text(place.file)
+            map["line"] = place.line.map { .integer(Int64($0)) } ?? .null
+            map["column"] = place.column.map { .integer(Int64($0)) } ?? .null
+            map["reason"] = .text(error.message)
+            map["hint"] = error.remedy.map { .text($0) } ?? .null
+            details = [.map(map)]
         }
     }
 }

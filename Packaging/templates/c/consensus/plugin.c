@@ -2,7 +2,7 @@
  * @NAME@: a consensus plugin in C.
  *
  * Steps: 1. Read draft/consensus.h: it is the specification. 2. Fill in the functions marked "Step". 3. `make`, then
- * `vinculum plugin check ./lib@NAME@.so`. 4. Write README.md: what it does, its settings, its limits.
+ * `vinculum plugin check .`. 4. Write README.md: what it does, its settings, its limits.
  */
 #include <stdlib.h>
 #include <string.h>

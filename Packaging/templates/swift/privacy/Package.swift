@@ -2,8 +2,8 @@
 import Foundation
 import PackageDescription
 
-// The SDK of the package vinculum-dev: CVinculum and PluginKit, nothing of the node.
-let sdk = ProcessInfo.processInfo.environment["VINCULUM_SDK"] ?? "/usr/share/vinculum/sdk"
+// The SDK that made this plugin: CVinculum and PluginKit, nothing of the node. VINCULUM_SDK names another.
+let sdk = ProcessInfo.processInfo.environment["VINCULUM_SDK"] ?? "@SDK@"
 
 let package = Package(
     name: "@NAME@",

@@ -10,9 +10,14 @@
  * The host, as one plugin instance sees it. Owned by the host; valid from `create` until `destroy` has returned.
  *   HOST-1  Nothing of the host is called inside `create`, except report_error.
  *   HOST-2  A plugin gets the services that its manifest asks for and its kind may have, no more. For anything else
- *           get_extension answers null, and a plugin must manage without.
+ *           get_extension answers null.
  *   HOST-3  Consensus, privacy and verifier plugins are sans-IO: they get log and thread-check, nothing else. Time,
  *           randomness and messages come to them as arguments.
+ *   HOST-4  A manifest that asks for a service that its kind may not have, or that the host does not lend, is refused by
+ *           name before any code is loaded: no plugin finds null where its manifest asked. Every host lends log, clock,
+ *           random and thread-check. The node of this version lends no more: metrics, storage, sign and validators are
+ *           refused by it (the checker lends them), timer and transport are reserved and refused by every host. Their
+ *           headers keep the shape that they will have.
  */
 typedef struct vin_host {
     uint32_t struct_size;

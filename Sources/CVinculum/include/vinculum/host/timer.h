@@ -1,5 +1,6 @@
 /*
  * vinculum/host/timer.h: wake-up calls on the lane, for kinds that do I/O. Consensus engines use effects instead.
+ * Reserved: no host of this version lends it, and a manifest that asks for it is refused (HOST-4).
  */
 #ifndef VINCULUM_HOST_TIMER_H
 #define VINCULUM_HOST_TIMER_H

@@ -1,6 +1,7 @@
 /*
  * vinculum/host/transport.h: messages to the same plugin on other nodes, for kinds that do I/O. Consensus and privacy
  * plugins use effects and message steps instead.
+ * Reserved: no host of this version lends it, and a manifest that asks for it is refused (HOST-4).
  */
 #ifndef VINCULUM_HOST_TRANSPORT_H
 #define VINCULUM_HOST_TRANSPORT_H

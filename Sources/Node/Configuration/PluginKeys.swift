@@ -1,0 +1,32 @@
+import PluginHost
+
+/// The keys with which an operator decides where plugins run and which unsigned ones are taken: the same in `node.toml`
+/// and `site.toml`.
+enum PluginKeys {
+    static let keys: [ConfigurationKey] = [
+        .init(
+            "plugins.trusted_keys_folder", .text(choices: nil), default: .text(""),
+            "Public minisign keys whose signatures on manifests are believed; empty: those of the installation. "
+                + "Files vinculum-*.pub and development.pub hold keys of the project, others those of other signers."),
+        .init(
+            "plugins.allow_unsigned_sha256", .textList, default: .list([]),
+            "Digests (hex) of unsigned plugin libraries that the operator takes responsibility for."),
+        .init(
+            "plugins.isolation", .text(choices: ["manifest", "process"]), default: .text("manifest"),
+            "manifest: as each plugin's manifest says; bridges, runtimes and plugins that the project has not signed "
+                + "get a process of their own. process: every plugin does."),
+        .init(
+            "plugins.isolated", .textList, default: .list([]),
+            "Ids of plugins that get a process of their own, whatever their manifests say."),
+        .init(
+            "plugins.in_process", .textList, default: .list([]),
+            "Ids of plugins that run in this program's own process, where a crash of theirs ends it. plugins.isolated "
+                + "goes before this."),
+    ]
+
+    static func policy(_ resolved: ResolvedConfiguration) -> IsolationPolicy {
+        IsolationPolicy(
+            isolatesEverything: resolved.text("plugins.isolation") == "process",
+            isolated: Set(resolved.list("plugins.isolated")), inProcess: Set(resolved.list("plugins.in_process")))
+    }
+}
