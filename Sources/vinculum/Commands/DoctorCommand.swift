@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import Ledger
 import Node
 import NodeAPI
 import PluginHost
@@ -157,7 +158,7 @@ struct DoctorChecks {
         }
     }
 
-    /// What the registry finds, and the consensus plugin that the configuration names.
+    /// What the registry finds, and the consensus plugin that the genesis names.
     private func plugins(_ configuration: NodeConfiguration) -> [NodeHealth.Finding] {
         let registry = PluginCatalogue(configuration).registry
         let found = PluginReport.findings(registry.doctor())
@@ -169,8 +170,11 @@ struct DoctorChecks {
         if findings.isEmpty {
             findings.append(good("plugins", "\(found.count) in \(registry.folders.libraries), all verified"))
         }
+        guard let bytes = try? DurableFile.read(configuration.genesisFile, limitBytes: 16 << 20),
+            let genesis = try? Genesis.decode(bytes)
+        else { return findings }
         do throws(PluginError) {
-            let engine = try registry.find(configuration.consensusPlugin)
+            let engine = try registry.find(genesis.engine)
             findings.append(
                 engine.isEnabled
                     ? good("consensus plugin", "\(engine.manifest.id) \(engine.manifest.version), enabled")
@@ -179,7 +183,7 @@ struct DoctorChecks {
                         "vinculum plugin enable \(engine.manifest.name)"))
         } catch {
             findings.append(
-                bad("consensus plugin", error.description, "install it, or set consensus.plugin to one that is there"))
+                bad("consensus plugin", error.description, "install and enable \(genesis.engine)"))
         }
         return findings
     }

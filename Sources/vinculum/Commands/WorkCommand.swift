@@ -42,7 +42,8 @@ struct Work: VinculumCommand {
             group.addTask {
                 if policy.dryRun {
                     return try await SiteRehearsal(
-                        policy: policy, service: client, plugins: ConfigurationFiles.sitePlugins, logger: logger
+                        policy: policy, service: client, plugins: PluginCatalogue(policy, logger: logger),
+                        logger: logger
                     ).run()
                 }
                 let site = try await SiteRuntime(

@@ -33,6 +33,9 @@ static vin_status configure(void *data, vin_settings settings) {
 
 static void destroy(void *data) { free(data); }
 
+/* More members than this are refused before any work is done for them: the job comes from outside. */
+#define MEMBERS_MAX 65536
+
 /* Reads the record at `*offset` of a list and moves on (REC-1, REC-2). Null at the end, and for a malformed list. */
 static const vin_record *next_record(vin_bytes list, uint64_t *offset, uint32_t kind, size_t least) {
     if (*offset > list.size || list.size - *offset < sizeof(vin_record)) return NULL;
@@ -48,6 +51,7 @@ static vin_status plan(void *data, vin_bytes job, const vin_digest *beacon, cons
     uint64_t offset = 0;
     const vin_verifier_job *record = (const void *)next_record(job, &offset, VIN_VERIFIER_JOB, sizeof *record);
     if (record == NULL || beacon == NULL) return fail(self, VIN_ERROR_INVALID, "the job is not a job record");
+    if (record->members > MEMBERS_MAX) return fail(self, VIN_ERROR_LIMIT, "a round has 65536 members at most");
     for (uint32_t member = 0; member < record->members; member++) {
         vin_verifier_check check = {
             .record = {VIN_VERIFIER_CHECK, sizeof check}, .member = member, .check = VIN_CHECK_MEASURE};
@@ -72,6 +76,7 @@ static vin_status judge(void *data, vin_bytes job, vin_bytes commitments, vin_by
     uint64_t offset = 0;
     const vin_verifier_job *record = (const void *)next_record(job, &offset, VIN_VERIFIER_JOB, sizeof *record);
     if (record == NULL) return fail(self, VIN_ERROR_INVALID, "the job is not a job record");
+    if (record->members > MEMBERS_MAX) return fail(self, VIN_ERROR_LIMIT, "a round has 65536 members at most");
     for (uint32_t member = 0; member < record->members; member++) {
         const vin_verifier_commitment *commitment;
         offset = 0;

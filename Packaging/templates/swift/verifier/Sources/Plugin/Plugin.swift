@@ -19,7 +19,9 @@ final class MyPlugin: VerifierPlugin {
 
     // Step: decide what to check. This one has every member's update measured.
     func plan(_ job: VerifierJob, beacon: Bytes32) throws(PluginFailure) -> [VerifierCheck] {
-        (0..<job.members).map { VerifierCheck(member: $0, kind: .measure) }
+        // The job comes from outside: nothing is made for more members than a round can have.
+        guard job.members <= 65_536 else { throw PluginFailure(.limit, "a round has 65536 members at most") }
+        return (0..<job.members).map { VerifierCheck(member: $0, kind: .measure) }
     }
 
     // Step: judge. Verdicts are sorted by member (VER-2).

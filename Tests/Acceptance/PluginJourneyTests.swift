@@ -1,0 +1,93 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// An author's way from nothing to an enabled plugin, through the installed program: the commands of `Plugins/README.md`,
+/// and every template in both languages.
+@Suite(.enabled(if: StagedProgram.isThere, StagedProgram.missing), .serialized)
+struct PluginJourneyTests {
+    private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().path
+
+    /// A prefix of its own, so that nothing is installed into the one under test; what it shares is linked.
+    private func prefix() throws -> TemporaryFolder {
+        let folder = try StagedProgram.openFolder()
+        let staged = StagedProgram.prefix ?? ""
+        let script = """
+            mkdir -p '\(folder.root)'/{bin,lib/vinculum/plugins,var/lib/vinculum,work} \
+                '\(folder.root)'/etc/vinculum/{trusted-keys,plugins-available,plugins-enabled} && \
+            ln -s '\(staged)/share' '\(folder.root)/share' && ln -s '\(staged)/bin/vinculum' '\(folder.root)/bin/vinculum'
+            """
+        #expect(try Command("bash", ["-c", script]).run().status == 0)
+        return folder
+    }
+
+    private func shell(_ script: String, _ prefix: TemporaryFolder) throws -> CommandResult {
+        let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
+        return try Command(
+            "bash", ["-euo", "pipefail", "-c", script],
+            environment: [
+                "VINCULUM_PREFIX": prefix.root, "PATH": "\(prefix.root)/bin:\(path)", "NO_COLOR": "1",
+                "HOME": prefix.root, "VINCULUM_DATA": nil,
+            ], folder: prefix.path("work")
+        ).run(timeout: .seconds(300))
+    }
+
+    /// The shell commands of the page's walks, in order.
+    private static func walks() throws -> [String] {
+        let page = try String(contentsOfFile: "\(root)/Plugins/README.md", encoding: .utf8)
+        let section = try #require(page.components(separatedBy: "\n## Write a plugin in ten minutes\n").last)
+            .components(separatedBy: "\n## ")[0]
+        return section.components(separatedBy: "```sh\n").dropFirst().map { $0.components(separatedBy: "```")[0] }
+    }
+
+    @Test(arguments: [0, 1]) func theWalkOfThePageEndsWithAnEnabledPlugin(number: Int) throws {
+        let walks = try Self.walks()
+        #expect(walks.count == 2)
+        let prefix = try prefix()
+        let result = try shell(walks[number], prefix)
+        #expect(result.status == 0, "\(result.output)\(result.errors)")
+        #expect(result.output.contains("passed, seed 1") && result.output.contains("conformance_digest = "))
+        #expect(result.output.contains("enabled") && result.output.contains("verified"))
+        #expect(result.output.contains("in a process of its own: the project has not signed it"))
+        let doctor = try shell("vinculum plugin doctor", prefix)
+        #expect(doctor.status == 0, "\(doctor.output)")
+    }
+
+    @Test(arguments: ["consensus", "privacy", "verifier", "bridge", "runtime"])
+    func aTemplateInCBuildsAndPasses(kind: String) throws {
+        let result = try shell(
+            """
+            vinculum plugin new --kind \(kind) --language c --id org.example.mine mine
+            cd mine
+            make -s
+            vinculum plugin check . --json
+            """, try prefix())
+        #expect(result.status == 0, "\(result.output)\(result.errors)")
+        #expect(result.output.contains("\"passed\": true"))
+    }
+
+    /// All five in one build folder, so that the SDK is compiled once; unoptimised, since the walk above builds a release.
+    @Test func theTemplatesInSwiftBuildAndPass() throws {
+        let prefix = try prefix()
+        for kind in ["consensus", "privacy", "verifier", "bridge", "runtime"] {
+            let result = try shell(
+                """
+                vinculum plugin new --kind \(kind) --language swift --id org.example.my-\(kind) \(kind)
+                cd \(kind)
+                swift build --scratch-path ../build
+                vinculum plugin check . --library ../build/debug/libmy-\(kind).so --json
+                """, prefix)
+            #expect(result.status == 0, "\(kind): \(result.output)\(result.errors)")
+            #expect(result.output.contains("\"passed\": true"), "\(kind)")
+        }
+    }
+
+    @Test(arguments: ["consensus-solo", "privacy-dp", "verify-spotcheck", "verify-benchmark", "runtime-process"])
+    func aShippedPluginPasses(name: String) throws {
+        let result = try StagedProgram.command(["plugin", "check", name, "--json"]).run()
+        #expect(result.status == 0, "\(result.output)\(result.errors)")
+        // A digest that is missing from the manifest is a warning, which the plugins that ship must not have.
+        #expect(!result.output.contains("\"warned\""), "\(result.output)")
+    }
+}
