@@ -19,6 +19,19 @@ struct ProcessFamily {
         return found
     }
 
+    /// The members below the root that were started with exactly this argument: hosts of isolated plugins, say.
+    func members(withArgument argument: String) -> [pid_t] {
+        all.filter { $0 != root && Self.arguments(of: $0).contains(argument) }
+    }
+
+    private static func arguments(of identifier: pid_t) -> [String] {
+        guard let file = fopen("/proc/\(identifier)/cmdline", "r") else { return [] }
+        defer { fclose(file) }
+        var buffer = [UInt8](repeating: 0, count: 4_096)
+        let count = fread(&buffer, 1, buffer.count, file)
+        return buffer[..<count].split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+    }
+
     /// The parent of each process.
     private static func parents() -> [pid_t: pid_t] {
         var parents: [pid_t: pid_t] = [:]

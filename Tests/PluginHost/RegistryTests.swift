@@ -107,6 +107,19 @@ import Testing
         #expect(problems(fixture.registry()) == ["ghost"])
     }
 
+    @Test func aPluginWithABrokenManifestCanBeDisabled() throws {
+        let fixture = try Fixture("good")
+        defer { fixture.remove() }
+        try Fixture.write(fixture.manifestPath, "manifest = 1\n[=\n")
+        let doctor = fixture.registry().doctor()
+        #expect(doctor.map(\.plugin) == ["engine.toml"] && doctor.first?.problem?.contains(":2:") == true)
+        let disabled = try fixture.registry().disable("engine")
+        #expect(disabled == nil)
+        #expect(access("\(fixture.prefix)/etc/vinculum/plugins-enabled/engine.toml", F_OK) != 0)
+        #expect(pluginError { try fixture.registry().disable("engine") }?.code == .manifest)
+        #expect(pluginError { try fixture.registry().disable("../engine") }?.code == .notFound)
+    }
+
     @Test func aBrokenManifestHidesNoOtherPlugin() throws {
         let fixture = try Fixture("good")
         defer { fixture.remove() }

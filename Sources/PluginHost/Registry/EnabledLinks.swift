@@ -12,6 +12,12 @@ struct EnabledLinks {
         }
     }
 
+    /// Whether there is a link, wherever it leads.
+    func contains(_ name: String) -> Bool {
+        var information = stat()
+        return lstat("\(folder)/\(name).toml", &information) == 0
+    }
+
     func remove(_ name: String) throws(PluginError) {
         let link = "\(folder)/\(name).toml"
         guard unlink(link) == 0 || errno == ENOENT else { throw Files.fault(link, "unlink", errno) }

@@ -110,11 +110,16 @@ extension PluginRegistry {
     public func doctor() -> [PluginFinding] {
         var findings: [PluginFinding] = []
         func bad(_ plugin: String, _ error: PluginError, _ remedy: String? = nil) {
-            findings.append(
-                PluginFinding(plugin: plugin, problem: error.description, remedy: remedy ?? error.remedy, detail: ""))
+            // The plugin is named already; what is wrong in a file is told with its line.
+            let words = error.place?.line == nil ? error.message : error.description
+            findings.append(PluginFinding(plugin: plugin, problem: words, remedy: remedy ?? error.remedy, detail: ""))
         }
         let (plugins, problems) = list()
-        for problem in problems { bad(problem.plugin, problem, "mend the manifest, or install the plugin again") }
+        for problem in problems {
+            let file = problem.plugin.split(separator: "/").last.map(String.init) ?? problem.plugin
+            let remedy = problem.hint.map { "\($0); or install the plugin again" }
+            bad(file, problem, remedy ?? "mend the manifest, or install the plugin again")
+        }
         do throws(PluginError) { _ = try TrustedKeys(folder: folders.trustedKeys) } catch {
             bad(error.plugin, error, "replace or remove this key file")
         }

@@ -227,8 +227,20 @@ public struct PluginRegistry: Sendable {
     }
 
     /// Takes the operator's choice back; a running node keeps what it has loaded.
-    public func disable(_ id: String) throws(PluginError) {
-        let plugin = try find(id)
+    ///
+    /// A plugin whose manifest cannot be read is known by its file's name, and can be disabled all the same.
+    ///
+    /// - Returns: the plugin, or nil where its manifest cannot be read.
+    @discardableResult
+    public func disable(_ id: String) throws(PluginError) -> InstalledPlugin? {
+        let plugin: InstalledPlugin
+        do throws(PluginError) { plugin = try find(id) } catch {
+            guard Manifest.isName(id, extra: ""), EnabledLinks(folder: folders.enabled).contains(id) else {
+                throw error
+            }
+            try EnabledLinks(folder: folders.enabled).remove(id)
+            return nil
+        }
         let others = list().plugins.filter { $0.isEnabled && $0.manifest.id != plugin.manifest.id }
         if let needs = others.first(where: { $0.manifest.requires.contains(plugin.manifest.id) }) {
             throw PluginError(
@@ -236,5 +248,6 @@ public struct PluginRegistry: Sendable {
                 hint: "vinculum plugin disable \(needs.manifest.name) first")
         }
         try EnabledLinks(folder: folders.enabled).remove(plugin.manifest.name)
+        return try find(id)
     }
 }

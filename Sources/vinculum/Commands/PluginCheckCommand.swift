@@ -72,7 +72,8 @@ struct PluginCheck: VinculumCommand {
             }
             let verdict = report.hasPassed ? style.good("passed") : style.bad("failed")
             let digest = report.conformanceDigest.map { "\nconformance_digest = \"\($0.hex)\"" } ?? ""
-            return "\(table.text(style))\n\(report.plugin) \(report.version): \(verdict), seed \(report.seed)\(digest)"
+            let name = report.version.isEmpty ? report.plugin : "\(report.plugin) \(report.version)"
+            return "\(table.text(style))\n\(name): \(verdict), seed \(report.seed)\(digest)"
         }
         return report.hasPassed ? .ok : .failed
     }

@@ -148,10 +148,10 @@ struct PluginDisable: VinculumCommand {
 
     func execute() async throws -> ExitStatus {
         let registry = try plugins.registry()
-        try registry.disable(name)
-        let plugin = try registry.find(name)
-        output.emit("plugin", PluginReport.document(plugin)) { _ in
-            "\(plugin.manifest.id) is disabled; a running node keeps it until it is started again"
+        let plugin = try registry.disable(name)
+        let document = plugin.map(PluginReport.document) ?? CBORMap([("name", .text(name)), ("enabled", .bool(false))])
+        output.emit("plugin", document) { _ in
+            "\(plugin?.manifest.id ?? name) is disabled; a running node keeps it until it is started again"
         }
         return .ok
     }
