@@ -10,6 +10,7 @@ import Privacy
 public struct SiteRehearsal: Sendable {
     private let gateway: LightClient
     private let policy: SitePolicy
+    private let rules: SiteRules
     private let account: AccountID
     private let privacy: PluginLane<PrivacyInstance>
     private let logger: Logger
@@ -24,6 +25,9 @@ public struct SiteRehearsal: Sendable {
             throw UnusableTerms(field: "policy.privacy_plugins", reason: "names no plugin")
         }
         privacy = try plugins.privacy(mechanism)
+        var rules = policy.rules
+        rules.held = try PluginReference(plugins.manifest(mechanism))
+        self.rules = rules
         self.policy = policy
         self.logger = logger
     }
@@ -53,7 +57,7 @@ public struct SiteRehearsal: Sendable {
         }
         let dataset = DatasetRecord(
             owner: account, registration: SiteSetup.registration(policy, label: .zero), spent: .zero)
-        return policy.rules.judge(
+        return rules.judge(
             job.terms, requester: try await job.record()?.requester, dataset: dataset, cost: cost, spent: .zero)
     }
 

@@ -26,6 +26,9 @@ public struct SiteRules: Hashable, Sendable {
     public var minimumCommitMilliseconds: UInt64
     /// The digest of the policy file.
     public var digest: Digest
+    /// The privacy plugin that this site has and would use. A job that names another build of it that does something else
+    /// is refused. Nil compares ids alone.
+    public var held: PluginReference?
 
     public init(
         requesters: [AccountID], purposes: [String], trainers: [Digest], mechanisms: [String], verifiers: [String],
@@ -86,6 +89,14 @@ extension SiteRules: SiteJudgement {
         guard trainers.contains(terms.trainer) else { return .refuse(.trainerNotAllowed, detail: terms.trainer.hex) }
         guard mechanisms.contains(terms.mechanism.plugin.id), shown.contains(terms.mechanism.shown) else {
             return .refuse(.mechanismNotAllowed, detail: terms.mechanism.plugin.id)
+        }
+        if let held, held != terms.mechanism.plugin {
+            let named = terms.mechanism.plugin
+            return .refuse(
+                .mechanismNotAllowed,
+                detail:
+                    "the job names \(named.id) \(named.version), conformance \(named.conformance.hex); this site has "
+                    + "\(held.id) \(held.version), conformance \(held.conformance.hex)")
         }
         guard aggregations.contains(terms.aggregation.rule) else {
             return .refuse(.aggregationNotAllowed, detail: terms.aggregation.rule)

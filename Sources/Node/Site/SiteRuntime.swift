@@ -40,6 +40,8 @@ public struct SiteRuntime: Sendable {
         guard let mechanism = policy.rules.mechanisms.first else {
             throw UnusableTerms(field: "policy.privacy_plugins", reason: "names no plugin")
         }
+        var rules = policy.rules
+        rules.held = try PluginReference(plugins.manifest(mechanism))
         let work = SandboxedWork(
             settings: .init(
                 trainer: trainer, data: policy.datasetPath, scratch: "\(policy.dataFolder)/tasks",
@@ -47,7 +49,7 @@ public struct SiteRuntime: Sendable {
             runner: TaskRunner(lane: try plugins.runtime(Self.defaultRuntime)),
             privacy: try plugins.privacy(mechanism), key: key.publicKey, band: policy.sizeBand)
         agent = SiteAgent(
-            gateway: gateway, sender: sender, policy: policy.rules, work: wrap(work),
+            gateway: gateway, sender: sender, policy: rules, work: wrap(work),
             audit: UpdateAuditor(verifier: try plugins.verifier(verifierID)),
             objects: try ObjectStore(folder: "\(policy.dataFolder)/objects"), log: log,
             dataset: try setup.datasetID(), logger: logger, introduction: setup)
