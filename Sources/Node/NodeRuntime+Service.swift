@@ -69,7 +69,7 @@ extension NodeRuntime: NodeService {
         case .failure(let refusal): throw Self.refused(refusal)
         case .success(let transaction):
             let refusal = try await query { host in
-                host.admit([transaction])
+                try host.admit([transaction])
                 return host.refusal(of: transaction.id)
             }
             if let refusal { throw Self.refused(refusal) }
@@ -119,6 +119,7 @@ extension NodeRuntime: NodeService {
                 }
                 stored = found
             }
+            try host.checkDurable()
             guard let head = host.kernel.head.certified else { throw LedgerArchiveError.notFound("a first block") }
             let proof = try host.archive.prove(slot: stored.slot, history: host.kernel.history, head: head)
             return ProvenTransaction(
@@ -131,6 +132,7 @@ extension NodeRuntime: NodeService {
 
     public func account(_ id: AccountID) async throws(ServiceError) -> AccountView {
         try await query { host in
+            try host.checkDurable()
             let state = host.state()
             let account = try state.account(id)
             var next: [UInt8: UInt64] = [:]
@@ -145,6 +147,7 @@ extension NodeRuntime: NodeService {
 
     public func state(at path: [UInt8]) async throws(ServiceError) -> ProvenValue {
         try await query { host in
+            try host.checkDurable()
             let value = host.state().store.get(path)
             guard let proven = host.prove(path) else {
                 return ProvenValue(path: path, value: value, proof: [], anchor: .genesis)
@@ -158,6 +161,7 @@ extension NodeRuntime: NodeService {
         prefix: [UInt8], after start: [UInt8]?, limit: Int
     ) async throws(ServiceError) -> ProvenListing {
         try await query { host in
+            try host.checkDurable()
             let proven = host.prove(prefix: prefix)
             let from = start.map { $0 + [0] } ?? []
             let entries = host.state().store.scan(prefix: prefix, from: from, limit: limit + 1)

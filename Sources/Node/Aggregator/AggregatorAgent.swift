@@ -26,24 +26,11 @@ public struct AggregatorAgent: Sendable {
 
     /// Works until the task is cancelled; troubles of one job do not hold up another.
     public func run() async {
-        var ended: Set<Digest> = []
+        var progress = Progress()
         while !Task.isCancelled {
             do {
                 let height = try await gateway.head().height
-                var acted = false
-                for job in try await gateway.jobs(concerning: sender.account) where !ended.contains(job) {
-                    do {
-                        switch try await act(on: job) {
-                        case .acted: acted = true
-                        case .ended: ended.insert(job)
-                        case .waiting: continue
-                        }
-                    } catch let error as ActionRefused {
-                        // The ledger moved on between reading and writing; the next turn reads it anew.
-                        logger.debug("\(error)")
-                    }
-                }
-                if !acted { try await gateway.waitForBlock(after: height) }
+                if try await !turn(&progress) { try await gateway.waitForBlock(after: height) }
             } catch is CancellationError {
                 return
             } catch {
@@ -51,6 +38,37 @@ public struct AggregatorAgent: Sendable {
                 try? await Task.sleep(for: .milliseconds(500))
             }
         }
+    }
+
+    /// What a run remembers of jobs: nothing that the ledger could not tell again.
+    struct Progress {
+        var ended: Set<Digest> = []
+        var troubles = RetryBook<Digest>()
+    }
+
+    /// Does what the ledger waits for in each job; false when there was nothing.
+    func turn(_ progress: inout Progress) async throws -> Bool {
+        var acted = false
+        for job in try await gateway.jobs(concerning: sender.account)
+        where !progress.ended.contains(job) && progress.troubles.isDue(job) {
+            do {
+                switch try await act(on: job) {
+                case .acted: acted = true
+                case .ended: progress.ended.insert(job)
+                case .waiting: break
+                }
+                progress.troubles.passed(job)
+            } catch is CancellationError {
+                throw CancellationError()
+            } catch {
+                // Often the ledger has moved on between reading and writing; the next turn reads it anew.
+                let isNew = progress.troubles.failed(job, "\(error)")
+                logger.log(
+                    level: isNew && !(error is ActionRefused) ? .warning : .debug, "job \(job.hex.prefix(12)): \(error)"
+                )
+            }
+        }
+        return acted
     }
 
     private enum Turn { case acted, waiting, ended }

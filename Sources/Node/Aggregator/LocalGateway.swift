@@ -6,7 +6,10 @@ struct LocalGateway: AggregatorGateway {
     let runtime: NodeRuntime
 
     func value(at path: [UInt8]) async throws -> [UInt8]? {
-        try await runtime.kernel.perform { $0.state().store.get(path) }
+        try await runtime.kernel.perform { host in
+            try host.checkDurable()
+            return host.state().store.get(path)
+        }
     }
 
     func head() async throws -> (height: UInt64, timeMilliseconds: UInt64) {
@@ -20,7 +23,8 @@ struct LocalGateway: AggregatorGateway {
     /// Every job that the ledger holds: an aggregator serves those that name it.
     func jobs(concerning account: AccountID) async throws -> [Digest] {
         try await runtime.kernel.perform { host in
-            host.state().store.scan(prefix: Self.jobsPrefix, from: [], limit: .max).compactMap { entry in
+            try host.checkDurable()
+            return host.state().store.scan(prefix: Self.jobsPrefix, from: [], limit: .max).compactMap { entry in
                 Digest(bytes: entry.path.suffix(Digest.byteCount))
             }
         }

@@ -37,8 +37,7 @@ public struct SitePolicy: Sendable {
         GuaranteeKeys.read(resolved, section: "guarantee", epsilonName: "epsilon_per_job")
     }
 
-    /// The most epsilon that a job may ask for: the guarantee's own limit,
-    /// and a share of the whole budget where the owner
+    /// The most epsilon that a job may ask for: the guarantee's own limit, and a share of the whole budget where the owner
     /// sets one. The whole itself is no such limit: what is left of it says for how many rounds the site takes part.
     public var epsilonPerJob: Double {
         let limit = resolved.decimal("guarantee.epsilon_per_job")
@@ -55,7 +54,9 @@ public struct SitePolicy: Sendable {
         return SiteRules(
             requesters: requesters, purposes: resolved.list("policy.purposes"), trainers: trainers,
             mechanisms: resolved.list("policy.privacy_plugins"), verifiers: resolved.list("policy.verifiers"),
-            aggregations: resolved.list("policy.aggregations"), weakest: guarantee, shown: shown,
+            aggregations: resolved.list("policy.aggregations"), weakest: guarantee,
+            limits: RenyiConversion.limits(epsilon: epsilonTotal, deltaTrillionths: guarantee.deltaTrillionths),
+            shown: shown,
             minimumMembers: UInt32(clamping: leastMembers),
             minimumBasePay: resolved.amount("policy.least_base_pay"),
             minimumCommitMilliseconds: UInt64(clamping: resolved.integer("policy.least_commit_ms")), digest: digest)

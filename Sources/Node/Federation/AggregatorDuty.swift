@@ -4,11 +4,11 @@ import Primitives
 /// What the ledger waits for from a job's aggregator.
 public enum AggregatorDuty: Hashable, Sendable {
     case wait
-    /// All have answered, or the time to answer is over.
+    /// All have answered, or the time to answer is over, and there are enough members.
     case start
     /// Aggregate what was accepted and propose the next model.
     case propose(round: UInt32)
-    /// A deadline has passed, or a draw waits for a block to take its beacon from.
+    /// A deadline has passed, too few members have accepted, or a draw waits for a block to take its beacon from.
     case advance
     case done
 
@@ -20,12 +20,13 @@ public enum AggregatorDuty: Hashable, Sendable {
         guard let record = try await job.record(), !record.status.hasEnded else { return .done }
         guard record.aggregator == account else { return .wait }
         if record.status == .inviting {
-            let ready = record.answered == record.invited || now >= record.acceptDeadlineMilliseconds
-            return ready ? .start : .wait
+            guard record.answered == record.invited || now > record.acceptDeadlineMilliseconds else { return .wait }
+            // With too few members the job cannot start, and is ended.
+            return record.active >= job.terms.minimumMembers ? .start : .advance
         }
         guard let round = try await job.round(record.round) else { return .wait }
         if round.phase == .propose { return .propose(round: record.round) }
-        if round.auditorsToDraw > 0 || now >= round.deadlineMilliseconds { return .advance }
+        if round.auditorsToDraw > 0 || now > round.deadlineMilliseconds { return .advance }
         return .wait
     }
 }

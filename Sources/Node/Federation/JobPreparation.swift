@@ -58,7 +58,9 @@ public struct JobPreparation: Sendable {
     ///   - holdout: the stored public records that scores are measured on.
     public func terms(model: CID, holdout: CID) async throws -> JobTerms {
         let architecture = try architecture()
-        let gradient = try PrivateGradient(clip: file.clip, scaleBits: file.gridBits)
+        // The clip that the terms can hold, so that the noise fits what the trainer does.
+        let clip = Self.millionths(file.clip)
+        let gradient = try PrivateGradient(clip: Double(clip) / 1e6, scaleBits: file.gridBits)
         let sensitivity = UInt64(gradient.sensitivityUnits(parameterCount: architecture.parameterCount))
         var question = PrivacyJob(
             sensitivityInGridSteps: sensitivity, count: UInt64(architecture.parameterCount),
@@ -72,13 +74,13 @@ public struct JobPreparation: Sendable {
             throw UnusableTerms(field: "privacy.plugin", reason: "a cost of \(plan.costOfRound.count) orders")
         }
         let training = TrainingTerms(
-            architecture: architecture, clipMillionths: Self.millionths(file.clip), scaleBits: file.gridBits,
+            architecture: architecture, clipMillionths: clip, scaleBits: file.gridBits,
             inputFactorBillionths: Int64((file.inputFactor * 1e9).rounded()),
             inputOffsetBillionths: Int64((file.inputOffset * 1e9).rounded()),
             learningRateMillionths: Self.millionths(file.serverLearningRate),
             momentumMillionths: Self.millionths(file.serverMomentum), sensitivityUnits: sensitivity,
             noiseUnits: plan.noiseScaleInGridSteps)
-        return JobTerms(
+        let terms = JobTerms(
             purpose: file.purpose, members: file.members, minimumMembers: file.leastMembers, aggregator: aggregator,
             rounds: file.rounds, trainer: trainer, trainerParameters: training.trainerParameters,
             mechanism: PrivacyMechanism(
@@ -87,6 +89,9 @@ public struct JobPreparation: Sendable {
             aggregation: AggregationRule(rule: file.aggregationRule, parameters: training.aggregationParameters),
             auditorsPerRound: file.auditorsPerRound, quorum: file.quorum, payment: file.payment,
             deadlines: file.deadlines, initialModel: model, modelDescriptor: file.modelDescriptor, holdout: holdout)
+        // What sites, auditors and the aggregator will read of it is refused here, before anything is paid.
+        _ = try TrainingTerms(terms)
+        return terms
     }
 
     private static func millionths(_ value: Double) -> Int64 { Int64((value * 1e6).rounded()) }

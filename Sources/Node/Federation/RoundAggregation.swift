@@ -42,6 +42,9 @@ public enum RoundAggregation {
     static func update(
         _ job: JobReader, round: UInt32, member index: UInt32, _ terms: TrainingTerms, _ objects: any ObjectReader
     ) async throws -> ReleasedUpdate {
+        guard index < job.terms.members.count else {
+            throw UnusableTerms(field: "included", reason: "there is no member \(index)")
+        }
         let account = job.terms.members[Int(index)]
         guard let submission = try await job.submission(round, account), let id = submission.update,
             let member = try await job.member(account)

@@ -1,5 +1,6 @@
 import Federation
 import Primitives
+import Privacy
 import Training
 
 /// A field of a job's terms that this version cannot work with.
@@ -57,21 +58,35 @@ public struct TrainingTerms: Hashable, Sendable {
         guard terms.modelDescriptor.hasPrefix(Self.descriptorPrefix) else {
             throw UnusableTerms(field: "model_descriptor", reason: "\(terms.modelDescriptor) is no mlp/WIDTHS")
         }
+        // Each record's gradient is clipped: that bounds what one record changes when it is added or removed, and says
+        // nothing of a person's records or of a whole site.
+        guard terms.guarantee.unit == .record else {
+            throw UnusableTerms(
+                field: "guarantee.unit", reason: "\(terms.guarantee.unit); training here protects records")
+        }
+        guard terms.guarantee.relation == .addOrRemove else {
+            throw UnusableTerms(
+                field: "guarantee.relation", reason: "\(terms.guarantee.relation); noise here is for add or remove")
+        }
         guard terms.aggregation.rule == "mean" else {
             throw UnusableTerms(field: "aggregation", reason: "the rule \(terms.aggregation.rule) is not known here")
         }
         func value(_ parameters: [Parameter], _ name: String, in range: ClosedRange<Int64>) throws -> Int64 {
-            guard let value = parameters.first(where: { $0.name == name })?.value else {
-                throw UnusableTerms(field: name, reason: "is not given")
-            }
+            let given = parameters.filter { $0.name == name }
+            guard let value = given.first?.value else { throw UnusableTerms(field: name, reason: "is not given") }
+            guard given.count == 1 else { throw UnusableTerms(field: name, reason: "is given \(given.count) times") }
             guard range.contains(value) else {
                 throw UnusableTerms(
                     field: name, reason: "\(value) is not from \(range.lowerBound) to \(range.upperBound)")
             }
             return value
         }
-        architecture = try DenseArchitecture(
-            String(terms.modelDescriptor.dropFirst(Self.descriptorPrefix.count)))
+        do throws(TrainingError) {
+            architecture = try DenseArchitecture(
+                String(terms.modelDescriptor.dropFirst(Self.descriptorPrefix.count)))
+        } catch {
+            throw UnusableTerms(field: "model_descriptor", reason: "\(error)")
+        }
         let training = terms.trainerParameters
         clipMillionths = try value(training, Self.clipName, in: 1...1_000_000_000_000)
         scaleBits = Int(try value(training, Self.scaleBitsName, in: 0...30))
@@ -84,6 +99,12 @@ public struct TrainingTerms: Hashable, Sendable {
         let mechanism = terms.mechanism.parameters
         sensitivityUnits = UInt64(try value(mechanism, Self.sensitivityName, in: 1...1 << 40))
         noiseUnits = UInt64(try value(mechanism, Self.noiseName, in: 0...1 << 40))
+        // The noise is measured by what one record can change. A requester who states less would get less noise.
+        let least = UInt64(try gradient().sensitivityUnits(parameterCount: architecture.parameterCount))
+        guard sensitivityUnits >= least else {
+            throw UnusableTerms(
+                field: Self.sensitivityName, reason: "\(sensitivityUnits); one record can change a sum by \(least)")
+        }
     }
 
     public var trainerParameters: [Parameter] {

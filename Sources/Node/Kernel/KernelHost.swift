@@ -21,8 +21,15 @@ struct KernelHost: SerialThreadState {
     /// Why transactions left the mempool without a block, newest last.
     private var refusals: [Digest: Refusal] = [:]
     private var refusalOrder: [Digest] = []
+    /// Events that wait until the disk has taken the block before them.
+    private var waiting: [KernelEvent] = []
+    /// The engine's newest state, where the disk did not take it: nothing is signed before it does.
+    private var unsavedEngineState: [UInt8]?
+    private var storeTrouble: String?
+    private var voteTrouble: String?
+    private var fault: String?
     /// What keeps the node from working, for its operator; nil when all is well.
-    private(set) var trouble: String?
+    var trouble: String? { storeTrouble ?? voteTrouble ?? fault }
     private(set) var transactionCount: UInt64
 
     private static let refusalLimit = 10_000
@@ -57,33 +64,45 @@ struct KernelHost: SerialThreadState {
         handle(.start(seed: Digest.blake2b256(SecureRandom.bytes(count: 32)), timeMilliseconds: now()))
     }
 
-    mutating func admit(_ transactions: [VerifiedTransaction]) {
+    /// - Throws: `unavailable` while a block waits for the disk: a transaction that is taken now would wait unseen.
+    mutating func admit(_ transactions: [VerifiedTransaction]) throws(ServiceError) {
+        try checkDurable()
         handle(.transactions(transactions, timeMilliseconds: now()))
+    }
+
+    /// Throws unless everything that the kernel has decided is on disk. What is not must not be shown: after a crash it
+    /// would be gone.
+    func checkDurable() throws(ServiceError) {
+        guard stalled == nil else {
+            throw ServiceError(.unavailable, trouble ?? "a block waits for the disk", hint: "free disk space")
+        }
     }
 
     /// Why a transaction was not taken, if it was not.
     func refusal(of id: Digest) -> Refusal? { refusals[id] }
 
     private mutating func handle(_ first: KernelEvent) {
-        var events = [first]
-        var index = 0
-        while index < events.count, stalled == nil {
-            let event = events[index]
-            index += 1
+        waiting.append(first)
+        goOn()
+    }
+
+    private mutating func goOn() {
+        while stalled == nil, !waiting.isEmpty {
+            let event = waiting.removeFirst()
             do throws(KernelError) {
-                for effect in try kernel.step(event) { apply(effect, &events) }
+                for effect in try kernel.step(event) { apply(effect) }
             } catch {
-                trouble = error.description
+                fault = error.description
                 logger.critical("the kernel stopped: \(error)")
             }
         }
     }
 
-    private mutating func apply(_ effect: KernelEffect, _ events: inout [KernelEvent]) {
+    private mutating func apply(_ effect: KernelEffect) {
         switch effect {
         case .persistEngine(let state): persistEngine(state)
-        case .persist(let block): store(block, &events)
-        case .sign(let vote): events.append(.voteSigned(vote, sign(vote), timeMilliseconds: now()))
+        case .persist(let block): store(block)
+        case .sign(let vote): waiting.append(.voteSigned(vote, sign(vote), timeMilliseconds: now()))
         case .setTimer(let id, let time): timers[id] = time
         case .cancelTimer(let id): timers[id] = nil
         case .committed(let block): committed(block)
@@ -91,7 +110,7 @@ struct KernelHost: SerialThreadState {
         case .evidence(let evidence):
             logger.error("validator \(evidence.offender) signed two votes at height \(evidence.first.height)")
         case .engineFailed(let fault):
-            trouble = fault.description
+            self.fault = fault.description
             logger.error("\(fault)")
         // Until nodes form a network there is nobody to send to: a node that needs others says so when it starts.
         case .send, .broadcast: break
@@ -100,28 +119,32 @@ struct KernelHost: SerialThreadState {
 
     // MARK: Disk
 
-    private mutating func store(_ block: CommittedBlock, _ events: inout [KernelEvent]) {
+    private mutating func store(_ block: CommittedBlock) {
         do throws(LedgerArchiveError) {
             try archive.append(block)
             stalled = nil
             retryAt = nil
-            trouble = nil
-            events.append(.persisted(height: block.header.height, timeMilliseconds: now()))
+            storeTrouble = nil
+            // Ahead of what has come in while the block waited.
+            waiting.insert(.persisted(height: block.header.height, timeMilliseconds: now()), at: 0)
         } catch {
             // The block is decided and must not be lost or made twice: it waits here until the disk takes it.
             stalled = block
             retryAt = .now + Self.diskRetry
-            trouble = "block \(block.header.height) cannot be stored: \(error)"
-            logger.error("\(trouble ?? "")")
+            let reason = "block \(block.header.height) cannot be stored: \(error)"
+            if storeTrouble != reason { logger.error("\(reason)") }
+            storeTrouble = reason
         }
     }
 
     private mutating func persistEngine(_ state: [UInt8]) {
         do throws(StorageError) {
             try archive.database.write([RecordChange(key: Self.engineKey, content: state)], in: Self.engineNamespace)
+            unsavedEngineState = nil
         } catch {
-            trouble = "the engine's state cannot be stored: \(error)"
-            logger.error("\(trouble ?? "")")
+            unsavedEngineState = state
+            voteTrouble = "the engine's state cannot be stored: \(error)"
+            logger.error("\(voteTrouble ?? "")")
         }
     }
 
@@ -153,17 +176,21 @@ struct KernelHost: SerialThreadState {
     }
 
     /// Asks the disk for leave before the signature exists.
-    private func sign(_ vote: Vote) -> Signature? {
+    private mutating func sign(_ vote: Vote) -> Signature? {
         guard let key else { return nil }
+        if let state = unsavedEngineState { persistEngine(state) }
+        guard unsavedEngineState == nil else { return nil }
         let message = vote.message
         do throws(StorageError) {
             try archive.database.grantVote(
                 SignedVote(
                     height: vote.height, round: vote.round, step: UInt8(clamping: vote.step.rawValue),
                     digest: Digest.blake2b256(message).bytes), signer: key.publicKey.bytes)
+            voteTrouble = nil
             return key.sign(message)
         } catch {
-            logger.error("no vote for height \(vote.height): \(error)")
+            voteTrouble = "no vote for height \(vote.height): \(error)"
+            logger.error("\(voteTrouble ?? "")")
             return nil
         }
     }
@@ -197,9 +224,8 @@ struct KernelHost: SerialThreadState {
 
     mutating func settle() {
         if let block = stalled, let retryAt, .now >= retryAt {
-            var events: [KernelEvent] = []
-            store(block, &events)
-            for event in events { handle(event) }
+            store(block)
+            goOn()
         }
         guard stalled == nil else { return }
         let time = now()

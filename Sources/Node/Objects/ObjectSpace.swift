@@ -9,7 +9,7 @@ final class ObjectSpace: Sendable {
     /// Counts what is in the folder's folders; what cannot be read counts as nothing.
     init(limitBytes: Int, folder: String) {
         self.limitBytes = limitBytes
-        used = Mutex(Self.names(in: folder).reduce(0) { $0 + Self.bytes(in: "\(folder)/\($1)") })
+        used = Mutex(DurableFile.names(in: folder).reduce(0) { $0 + Self.bytes(in: "\(folder)/\($1)") })
     }
 
     /// False, and nothing taken, where the limit does not allow it.
@@ -24,22 +24,21 @@ final class ObjectSpace: Sendable {
     func giveBack(_ bytes: Int) { used.withLock { $0 -= bytes } }
 
     private static func bytes(in folder: String) -> Int {
-        names(in: folder).reduce(0) { sum, name in
+        DurableFile.names(in: folder).reduce(0) { sum, name in
             var status = stat()
             return lstat("\(folder)/\(name)", &status) == 0 ? sum + Int(status.st_size) : sum
         }
     }
 
-    private static func names(in folder: String) -> [String] {
-        guard let stream = opendir(folder) else { return [] }
-        defer { closedir(stream) }
-        var names: [String] = []
-        while let entry = readdir(stream) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+    /// Removes what writers left that were killed more than an hour ago.
+    static func tidy(_ folder: String) {
+        let old = time(nil) - 3_600
+        for part in DurableFile.names(in: folder) {
+            for name in DurableFile.names(in: "\(folder)/\(part)") where name.hasSuffix(".partial") {
+                var status = stat()
+                let place = "\(folder)/\(part)/\(name)"
+                if lstat(place, &status) == 0, status.st_mtim.tv_sec < old { unlink(place) }
             }
-            if name != "." && name != ".." { names.append(name) }
         }
-        return names
     }
 }

@@ -40,6 +40,7 @@ public struct ObjectStore: Sendable {
         self.folder = folder
         self.limitBytes = limitBytes
         do { try DurableFile.makeFolder(folder) } catch { throw .file(error) }
+        ObjectSpace.tidy(folder)
         space = storeLimitBytes.map { ObjectSpace(limitBytes: $0, folder: folder) }
     }
 
@@ -50,7 +51,8 @@ public struct ObjectStore: Sendable {
         let id = CID.of(raw: bytes)
         if let expected, expected != id { throw .digestMismatch(expected: expected, found: id) }
         let place = path(of: id)
-        if DurableFile.exists(place) { return id }
+        // A damaged file is written again.
+        if DurableFile.exists(place), (try? get(id)) != nil { return id }
         guard space?.take(bytes.count) ?? true else { throw .full(limitBytes: space?.limitBytes ?? 0) }
         do throws(FileError) {
             try DurableFile.makeFolder(String(place[..<(place.lastIndex(of: "/") ?? place.endIndex)]))

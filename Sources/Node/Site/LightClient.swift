@@ -13,6 +13,14 @@ public enum LightClientError: Error, Hashable, Sendable, CustomStringConvertible
     case oversized(CID, limitBytes: Int)
     case receipt(expected: Digest, found: Digest)
 
+    /// Whether it is about one object only, and says nothing of the rest.
+    var concernsOneObject: Bool {
+        switch self {
+        case .object, .oversized: true
+        default: false
+        }
+    }
+
     public var description: String {
         switch self {
         case .otherChain(let expected, let found): "the node follows chain \(found.text), not \(expected.text)"

@@ -20,13 +20,38 @@ public actor SiteAgent {
     private let logger: Logger
     private let dataset: Digest
     private let introduction: (any SiteIntroduction)?
-    /// What happened to a round is said once in the owner's log, however often it is looked at.
-    private var said: Set<String> = []
+    /// Troubles of duties: when to try again, and what was said.
+    private var troubles = RetryBook<Duty>()
+    private var said: [Duty: String] = [:]
+    private var ended: Set<Digest> = []
+    private let settings: Settings
+
+    public struct Settings: Sendable {
+        /// How often the site's own work is tried before the site declines, if the trouble may pass.
+        public var attempts = 3
+        /// The wait after the first failure of the site's own work; doubled after each further one.
+        public var firstWait: Duration = .seconds(1)
+
+        public init() {}
+    }
+
+    /// What an agent does, once: it is withheld for a while when it has failed.
+    private enum Duty: Hashable {
+        case member(Digest, MemberDuty)
+        case auditor(Digest, AuditorDuty)
+        case job(Digest)
+
+        var job: Digest {
+            switch self {
+            case .member(let job, _), .auditor(let job, _), .job(let job): job
+            }
+        }
+    }
 
     public init(
         gateway: any SiteGateway, sender: any TransactionSender, policy: any SiteJudgement, work: any RoundWork,
         audit: any AuditWork, objects: ObjectStore, log: consuming SpendingLog, dataset: Digest, logger: Logger,
-        introduction: (any SiteIntroduction)? = nil
+        introduction: (any SiteIntroduction)? = nil, settings: Settings = Settings()
     ) {
         self.introduction = introduction
         self.gateway = gateway
@@ -38,58 +63,127 @@ public actor SiteAgent {
         self.log = log
         self.dataset = dataset
         self.logger = logger
+        self.settings = settings
     }
 
-    /// Works until the task is cancelled. Passing troubles (a node that restarts) are logged and tried again; the
-    /// first retry comes at once, later ones after longer and longer waits.
+    /// Works until the task is cancelled. Passing troubles (a node that restarts) are logged once each and tried again;
+    /// the first retry comes at once, later ones after longer and longer waits.
     public func run() async throws {
-        var failures = 0
+        var node = RetryBook<Int>()
+        node.longest = .seconds(5)
         while !Task.isCancelled {
             do {
                 let height = try await gateway.head().height
                 let acted = try await turn()
-                failures = 0
-                if !acted { try await gateway.waitForBlock(after: height) }
+                node.passed(0)
+                if acted { continue }
+                if let next = troubles.next, next < .now + .seconds(1) {
+                    try await Task.sleep(until: next, clock: .continuous)
+                } else {
+                    try await gateway.waitForBlock(after: height)
+                }
             } catch is CancellationError {
                 return
             } catch {
-                failures += 1
-                logger.warning("\(error)")
-                try await Task.sleep(for: .milliseconds(min(5_000, 20 << min(failures, 8))))
+                if node.failed(0, "\(error)") { logger.warning("\(error)") }
+                if let next = node.next { try await Task.sleep(until: next, clock: .continuous) }
             }
         }
     }
 
     /// Does everything that the ledger waits for right now; false when there was nothing.
+    ///
+    /// - Throws: what concerns the node, and so every job. A trouble of one job holds up no other.
     @discardableResult
     public func turn() async throws -> Bool {
         var acted = false
-        for job in try await gateway.jobs(concerning: sender.account) {
-            guard let reader = try await JobReader(job: job, state: gateway) else { continue }
-            if try await actAsMember(reader) { acted = true }
-            if try await actAsAuditor(reader) { acted = true }
+        for job in try await gateway.jobs(concerning: sender.account) where !ended.contains(job) {
+            let isDone = try await attempt(.job(job)) {
+                guard let reader = try await JobReader(job: job, state: gateway) else { return false }
+                let isMember = try await actAsMember(reader)
+                let isAuditor = try await actAsAuditor(reader)
+                if !isMember, !isAuditor, try await reader.record()?.status.hasEnded == true {
+                    ended.insert(job)
+                    troubles.keep { $0.job != job }
+                }
+                return isMember || isAuditor
+            }
+            if isDone { acted = true }
         }
         return acted
+    }
+
+    /// Does something unless it has failed a moment ago; false when it failed or there was nothing to do.
+    private func attempt(_ duty: Duty, _ body: () async throws -> Bool) async throws -> Bool {
+        guard troubles.isDue(duty) else { return false }
+        do {
+            let acted = try await body()
+            if acted { troubles.passed(duty) }
+            return acted
+        } catch let error where Self.concernsTheNode(error) {
+            throw error
+        } catch {
+            let wait = OwnTrouble(error).map { _ in settings.firstWait }
+            if troubles.failed(duty, "\(error)", wait: wait) { logger.warning("job \(short(duty.job)): \(error)") }
+            return false
+        }
+    }
+
+    /// Whether an error says nothing of the duty: the node was not there, or lied.
+    private static func concernsTheNode(_ error: any Error) -> Bool {
+        switch error {
+        case is CancellationError: true
+        case let error as LightClientError: !error.concernsOneObject
+        case let error as ServiceError:
+            switch error.code {
+            case .busy, .timeout, .unreachable, .unavailable, .badAnswer, .unauthorised, .internal: true
+            default: false
+            }
+        default: false
+        }
     }
 
     // MARK: Member
 
     private func actAsMember(_ job: JobReader) async throws -> Bool {
         guard job.terms.members.contains(sender.account) else { return false }
-        switch try await MemberDuty.next(job, sender.account) {
-        case .wait, .done: return false
-        case .answer: try await answer(job)
-        case .commit(let round, let model): try await commit(job, round: round, model: model)
-        case .reveal(let round): try await reveal(job, round: round)
+        let duty = try await MemberDuty.next(job, sender.account)
+        return try await attempt(.member(job.job, duty)) {
+            switch duty {
+            case .wait, .done: return false
+            case .answer: return try await answer(job)
+            case .commit(let round, let model): return try await commit(job, round: round, model: model)
+            case .reveal(let round): return try await reveal(job, round: round)
+            }
         }
-        return true
     }
 
-    private func answer(_ job: JobReader) async throws {
+    /// Does what the site has to do by itself. What it cannot do is declined with a reason that others may know: at once
+    /// if trying again cannot help, else after some attempts.
+    private func ownWork<Result>(
+        _ job: JobReader, round: UInt32, _ duty: MemberDuty, _ body: () async throws -> Result
+    ) async throws -> Result? {
+        do {
+            return try await body()
+        } catch let error where Self.concernsTheNode(error) {
+            throw error
+        } catch {
+            guard let trouble = OwnTrouble(error) else { throw error }
+            let attempts = troubles.attempts(.member(job.job, duty)) + 1
+            guard trouble.isPermanent || attempts >= settings.attempts else { throw error }
+            logger.error("job \(short(job.job)), round \(round): declined, \(trouble.reason): \(error)")
+            try await refuse(job, round: round, trouble.reason)
+            return nil
+        }
+    }
+
+    private func answer(_ job: JobReader) async throws -> Bool {
         let record = try await job.record()
         let known = try await gateway.record(DatasetRecord.self, at: PrivacyPaths.dataset(dataset).bytes)
         let data = try known ?? introduction?.dataset
-        let cost = try await work.cost(of: job.terms)
+        guard let cost = try await ownWork(job, round: 0, .answer, { try await work.cost(of: job.terms) }) else {
+            return true
+        }
         let decision = try policy.judge(
             job.terms, requester: record?.requester, dataset: data, cost: cost, spent: try log.spent(dataset: dataset))
         switch decision {
@@ -104,6 +198,7 @@ public actor SiteAgent {
             logger.info("job \(short(job.job)): refused, \(reason): \(detail)")
             try await refuse(job, round: 0, reason)
         }
+        return true
     }
 
     private func refuse(_ job: JobReader, round: UInt32, _ reason: SiteReason) async throws {
@@ -111,25 +206,65 @@ public actor SiteAgent {
             "refuse", job: job.job, RefuseBody(job: job.job, round: round, reason: reason.rawValue))
     }
 
-    private func commit(_ job: JobReader, round: UInt32, model: CID) async throws {
+    private func commit(_ job: JobReader, round: UInt32, model: CID) async throws -> Bool {
+        let duty = MemberDuty.commit(round: round, model: model)
         let entry: SpendingEntry
         if let prepared = log.entry(job: job.job, round: round) {
             // An earlier life of this process made it: the same bytes go out, nothing is released twice.
+            guard objects.contains(prepared.update) else {
+                logger.error("job \(short(job.job)), round \(round): declined, the prepared update is lost")
+                try await refuse(job, round: round, .resourcesUnavailable)
+                return true
+            }
             entry = prepared
         } else {
-            let cost = try await work.cost(of: job.terms)
-            if let reason = try await budgetRefusal(job, cost: cost) {
+            let body = { try await self.makeUpdate(job, round: round, model: model) }
+            guard let made = try await ownWork(job, round: round, duty, body) else { return true }
+            switch made {
+            case .refused(let reason):
                 logger.info("job \(short(job.job)), round \(round): refused, \(reason)")
-                return try await refuse(job, round: round, reason)
+                try await refuse(job, round: round, reason)
+                return true
+            case .prepared(let prepared): entry = prepared
             }
-            entry = try await prepare(job, round: round, model: model)
         }
         let commitment = Commitment.digest(
             chain: gateway.chain, job: job.job, round: round, member: sender.account, salt: entry.salt,
             update: entry.update)
-        try await sender.sendFederation(
-            "commit", job: job.job,
-            CommitBody(job: job.job, round: round, commitment: commitment, cost: entry.cost))
+        do {
+            try await sender.sendFederation(
+                "commit", job: job.job,
+                CommitBody(job: job.job, round: round, commitment: commitment, cost: entry.cost))
+        } catch let error as ActionRefused where error.code == PrivacyCode.budgetExceeded.code {
+            // Another job was faster, or the books differ: the ledger's are the stricter ones.
+            logger.info("job \(short(job.job)), round \(round): refused, \(error)")
+            try await refuse(job, round: round, .budgetExhausted)
+        }
+        return true
+    }
+
+    private enum MadeUpdate {
+        case prepared(SpendingEntry)
+        case refused(SiteReason)
+    }
+
+    private func makeUpdate(_ job: JobReader, round: UInt32, model: CID) async throws -> MadeUpdate {
+        // The ledger charges what the terms say where the plan costs less.
+        let cost = try await work.cost(of: job.terms).maximum(job.terms.costPerRound)
+        if let reason = try await budgetRefusal(job, cost: cost) { return .refused(reason) }
+        let assignment = RoundAssignment(
+            job: job.job, terms: job.terms, round: round, account: sender.account, model: model,
+            modelBytes: try await gateway.object(model))
+        let prepared = try await work.prepare(assignment)
+        // What was admitted before the work is what may be released after it.
+        guard cost.covers(prepared.cost) else { throw CostRose(round: round) }
+        let update = try objects.put(prepared.bytes)
+        let salt = Digest.blake2b256(SecureRandom.bytes(count: 32))
+        let entry = SpendingEntry(
+            job: job.job, round: round, dataset: dataset, cost: cost, update: update, salt: salt,
+            size: UInt64(prepared.bytes.count))
+        try log.record(entry)
+        return .prepared(entry)
     }
 
     /// The stricter of two counts: the ledger's reservation, and the site's own log.
@@ -139,59 +274,65 @@ public actor SiteAgent {
                 ReservationRecord.self, at: PrivacyPaths.reservation(dataset: dataset, job: job.job).bytes)
         else { return .budgetExhausted }
         guard reservation.roundsLeft > 0 else { return .budgetExhausted }
-        return try log.admits(cost, dataset: dataset, limits: data.limits) ? nil : .localBudgetExhausted
+        guard try log.admits(cost, dataset: dataset, limits: data.limits),
+            try log.admits(cost, dataset: dataset, limits: policy.limits)
+        else { return .localBudgetExhausted }
+        return nil
     }
 
-    private func prepare(_ job: JobReader, round: UInt32, model: CID) async throws -> SpendingEntry {
-        let assignment = RoundAssignment(
-            job: job.job, terms: job.terms, round: round, account: sender.account, model: model,
-            modelBytes: try await gateway.object(model))
-        let prepared = try await work.prepare(assignment)
-        let update = try objects.put(prepared.bytes)
-        let salt = Digest.blake2b256(SecureRandom.bytes(count: 32))
-        let entry = SpendingEntry(
-            job: job.job, round: round, dataset: dataset, cost: prepared.cost, update: update, salt: salt,
-            size: UInt64(prepared.bytes.count))
-        try log.record(entry)
-        return entry
-    }
-
-    private func reveal(_ job: JobReader, round: UInt32) async throws {
+    private func reveal(_ job: JobReader, round: UInt32) async throws -> Bool {
         guard let entry = log.entry(job: job.job, round: round) else {
             // Committed by a life whose log is gone: without the salt there is nothing to open.
-            return say("job \(short(job.job)), round \(round): the spending log does not know the committed update")
+            say("round \(round): the spending log does not know the committed update", .job(job.job))
+            return false
         }
-        try await gateway.store(object: try objects.get(entry.update), as: entry.update)
+        let bytes: [UInt8]
+        do throws(ObjectStoreError) {
+            bytes = try objects.get(entry.update)
+        } catch {
+            say("round \(round): the committed update is lost: \(error)", .job(job.job))
+            return false
+        }
+        try await gateway.store(object: bytes, as: entry.update)
         try await sender.sendFederation(
             "reveal", job: job.job,
             RevealBody(job: job.job, round: round, update: entry.update, salt: entry.salt, size: entry.size))
+        return true
     }
 
     // MARK: Auditor
 
     private func actAsAuditor(_ job: JobReader) async throws -> Bool {
-        switch try await AuditorDuty.next(job, sender.account) {
-        case .wait: return false
-        case .judge(let round):
-            let finding = try await audit.judge(job, round: round, objects: source)
-            try await gateway.store(object: finding.evidence, as: CID.of(raw: finding.evidence))
-            try await sender.sendFederation(
-                "verdict", job: job.job, VerdictBody(job: job.job, round: round, outcomes: finding.outcomes))
-        case .confirm(let round):
-            guard let proposal = try await job.round(round)?.proposal else { return false }
-            let equal = try await audit.confirms(proposal, job, round: round, objects: source)
-            try await sender.sendFederation(
-                "confirm", job: job.job,
-                ConfirmBody(
-                    job: job.job, round: round, model: proposal.model, root: proposal.root, isEqual: equal))
+        let duty = try await AuditorDuty.next(job, sender.account)
+        return try await attempt(.auditor(job.job, duty)) {
+            switch duty {
+            case .wait: return false
+            case .judge(let round): try await judge(job, round: round)
+            case .confirm(let round):
+                guard let proposal = try await job.round(round)?.proposal else { return false }
+                let equal = try await audit.confirms(proposal, job, round: round, objects: source)
+                try await sender.sendFederation(
+                    "confirm", job: job.job,
+                    ConfirmBody(
+                        job: job.job, round: round, model: proposal.model, root: proposal.root, isEqual: equal))
+            }
+            return true
         }
-        return true
+    }
+
+    private func judge(_ job: JobReader, round: UInt32) async throws {
+        let finding = try await audit.judge(job, round: round, objects: source)
+        try await gateway.store(object: finding.evidence, as: CID.of(raw: finding.evidence))
+        try await sender.sendFederation(
+            "verdict", job: job.job, VerdictBody(job: job.job, round: round, outcomes: finding.outcomes))
     }
 
     private nonisolated var source: any ObjectReader { GatewayObjects(gateway: gateway) }
 
-    private func say(_ line: String) {
-        if said.insert(line).inserted { logger.warning("\(line)") }
+    /// Says once what is no trouble that could pass, however often it is looked at.
+    private func say(_ line: String, _ duty: Duty) {
+        if said[duty] != line { logger.warning("job \(short(duty.job)): \(line)") }
+        said[duty] = line
     }
 
     private func short(_ job: Digest) -> String { String(job.hex.prefix(12)) }
@@ -200,21 +341,4 @@ public actor SiteAgent {
 private struct GatewayObjects: ObjectReader {
     let gateway: any SiteGateway
     func bytes(of id: CID) async throws -> [UInt8] { try await gateway.object(id) }
-}
-
-/// What a data owner's policy says of a job.
-public enum SiteDecision: Hashable, Sendable {
-    /// Take part in so many rounds at most: what the budget allows.
-    case accept(rounds: UInt32)
-    /// `detail` is for the owner's log and never leaves.
-    case refuse(SiteReason, detail: String)
-}
-
-/// The owner's policy, asked before anything is computed.
-public protocol SiteJudgement: Sendable {
-    /// The digest of the policy file, recorded on the ledger with an acceptance.
-    var digest: Digest { get }
-    func judge(
-        _ terms: JobTerms, requester: AccountID?, dataset: DatasetRecord?, cost: CostVector, spent: CostVector
-    ) throws -> SiteDecision
 }

@@ -42,7 +42,12 @@ public struct SiteRehearsal: Sendable {
                 guard let reader = try await JobReader(job: job, state: gateway) else { continue }
                 judged.insert(job)
                 guard reader.terms.members.contains(account) else { continue }
-                say(try await judge(reader), reader)
+                do {
+                    say(try await judge(reader), reader)
+                } catch {
+                    guard let trouble = OwnTrouble(error) else { throw error }
+                    say(.refuse(trouble.reason, detail: "\(error)"), reader)
+                }
             }
             try await gateway.waitForBlock(after: height)
         }

@@ -17,6 +17,9 @@ public struct SiteRules: Hashable, Sendable {
     public var aggregations: [String]
     /// The weakest guarantee that is accepted; its epsilon is the most for one job.
     public var weakest: Guarantee
+    /// What all jobs together may cost the dataset, by the policy as it stands now: the ledger's limits are those of the
+    /// day on which the dataset was registered.
+    public var limits: CostVector
     /// What updates may show to the aggregator.
     public var shown: [ShownUpdates]
     public var minimumMembers: UInt32
@@ -32,7 +35,7 @@ public struct SiteRules: Hashable, Sendable {
 
     public init(
         requesters: [AccountID], purposes: [String], trainers: [Digest], mechanisms: [String], verifiers: [String],
-        aggregations: [String], weakest: Guarantee, shown: [ShownUpdates], minimumMembers: UInt32,
+        aggregations: [String], weakest: Guarantee, limits: CostVector, shown: [ShownUpdates], minimumMembers: UInt32,
         minimumBasePay: Amount, minimumCommitMilliseconds: UInt64, digest: Digest
     ) {
         self.requesters = requesters
@@ -42,6 +45,7 @@ public struct SiteRules: Hashable, Sendable {
         self.verifiers = verifiers
         self.aggregations = aggregations
         self.weakest = weakest
+        self.limits = limits
         self.shown = shown
         self.minimumMembers = minimumMembers
         self.minimumBasePay = minimumBasePay
@@ -59,8 +63,13 @@ extension SiteRules: SiteJudgement {
             return refusal
         }
         guard let dataset else { return .refuse(.dataUnavailable, detail: "the dataset is not registered") }
+        guard !dataset.isClosed else { return .refuse(.dataUnavailable, detail: "the dataset is closed") }
         guard dataset.unit == terms.guarantee.unit, dataset.relation == terms.guarantee.relation else {
             return .refuse(.unitMismatch, detail: "the dataset's budget is kept for another unit or relation")
+        }
+        guard terms.guarantee.deltaTrillionths <= dataset.deltaTrillionths else {
+            return .refuse(
+                .guaranteeTooWeak, detail: "the dataset's budget is kept at delta \(dataset.deltaTrillionths)e-12")
         }
         guard terms.costPerRound.covers(cost) else {
             return .refuse(.mechanismNotAllowed, detail: "a round costs more than the terms say")
@@ -124,15 +133,25 @@ extension SiteRules: SiteJudgement {
                 .guaranteeTooWeak,
                 detail: "epsilon \(offered.epsilonBillionths)e-9, delta \(offered.deltaTrillionths)e-12")
         }
+        // The plan that costs the least is what the guarantee means: terms that charge more would use up the budget.
+        guard let whole = terms.costPerRound.multiplied(by: terms.rounds),
+            RenyiConversion.epsilon(of: whole, deltaTrillionths: offered.deltaTrillionths) * 1e9
+                <= Double(offered.epsilonBillionths) * (1 + 1e-9)
+        else { return .refuse(.guaranteeTooWeak, detail: "the rounds cost more epsilon than the job says") }
         return nil
     }
 
-    /// As many of the job's rounds as both books still admit; none is a refusal.
+    /// As many of the job's rounds as both books still admit, under the limits of both; none is a refusal.
     private func decideByBudget(_ terms: JobTerms, _ dataset: DatasetRecord, spent: CostVector) -> SiteDecision {
         var rounds = dataset.admittedRounds(of: terms.costPerRound, upTo: terms.rounds)
         while rounds > 0 {
             let own = terms.costPerRound.multiplied(by: rounds).flatMap { spent.adding($0) }
-            if let own, own.isAdmitted(by: dataset.limits) { break }
+            let ledgers = terms.costPerRound.multiplied(by: rounds).flatMap { dataset.committed?.adding($0) }
+            if let own, let ledgers, own.isAdmitted(by: dataset.limits), own.isAdmitted(by: limits),
+                ledgers.isAdmitted(by: limits)
+            {
+                break
+            }
             rounds -= 1
         }
         guard rounds > 0 else { return .refuse(.budgetExhausted, detail: "not one round is left") }

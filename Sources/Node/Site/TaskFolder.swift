@@ -37,7 +37,7 @@ struct TaskFolder: Sendable {
 
     func remove() {
         for folder in ["\(path)/in", "\(path)/out"] {
-            for name in Self.names(in: folder) { unlink("\(folder)/\(name)") }
+            for name in DurableFile.names(in: folder) { unlink("\(folder)/\(name)") }
             rmdir(folder)
         }
         rmdir(path)
@@ -49,18 +49,5 @@ struct TaskFolder: Sendable {
         guard chown(place, taskUser, taskUser) == 0 else {
             throw FileError(operation: "chown", path: place, code: errno)
         }
-    }
-
-    private static func names(in folder: String) -> [String] {
-        guard let stream = opendir(folder) else { return [] }
-        defer { closedir(stream) }
-        var names: [String] = []
-        while let entry = readdir(stream) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name != "." && name != ".." { names.append(name) }
-        }
-        return names
     }
 }

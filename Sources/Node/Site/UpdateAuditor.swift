@@ -23,8 +23,7 @@ public struct UpdateAuditor: AuditWork {
         let revealed = submissions.keys.sorted()
         var updates: [UInt32: ReleasedUpdate] = [:]
         for index in revealed {
-            // Bytes that are no update are malformed; a lost object is as good as one.
-            updates[index] = try? await RoundAggregation.update(job, round: number, member: index, terms, objects)
+            updates[index] = try await Self.update(job, round: number, member: index, terms, objects)
         }
         let measures = try await measure(updates, job, round, terms, objects)
         let commitments = revealed.map { index in
@@ -48,12 +47,33 @@ public struct UpdateAuditor: AuditWork {
     public func confirms(
         _ proposal: ModelProposal, _ job: JobReader, round: UInt32, objects: any ObjectReader
     ) async throws -> Bool {
-        guard !proposal.included.isEmpty else { return false }
+        // Every accepted update is in the model, and nothing else.
+        guard let record = try await job.round(round) else { return false }
+        let accepted = try await job.submissions(round, of: record).filter { $0.value.outcome == .accepted }
+        guard !accepted.isEmpty, proposal.included == accepted.keys.sorted() else { return false }
         let own = try await RoundAggregation.next(job, round: round, included: proposal.included, objects: objects)
         return own.model == proposal.model && own.root == proposal.root
     }
 
     // MARK: Measuring
+
+    /// A member's update; nil where its bytes are no update, or are nowhere. A node that does not answer is no fault of
+    /// the member's.
+    private static func update(
+        _ job: JobReader, round: UInt32, member: UInt32, _ terms: TrainingTerms, _ objects: any ObjectReader
+    ) async throws -> ReleasedUpdate? {
+        do {
+            return try await RoundAggregation.update(job, round: round, member: member, terms, objects)
+        } catch is TrainingError {
+            return nil
+        } catch let error as LightClientError where error.concernsOneObject {
+            return nil
+        } catch let error as ServiceError where [.notFound, .tooLarge, .digestMismatch].contains(error.code) {
+            return nil
+        } catch ObjectStoreError.unknown, ObjectStoreError.digestMismatch {
+            return nil
+        }
+    }
 
     private func measure(
         _ updates: [UInt32: ReleasedUpdate], _ job: JobReader, _ round: RoundRecord, _ terms: TrainingTerms,

@@ -1,0 +1,195 @@
+import Federation
+import Ledger
+import Primitives
+import Privacy
+import Tokens
+
+@testable import Node
+
+/// A ledger in memory with the real modules: a requester (key 1), an aggregator (2), members, three auditors (31 to
+/// 33), and objects. Every party but the site under test is played by a script that follows the duties.
+actor FederationWorld: StateReader, ObjectReader {
+    private var ledger: LedgerHarness
+    private(set) var jobs: [Digest] = []
+    private var objects: [CID: [UInt8]] = [:]
+    /// Every object that was ever stored, in order.
+    private(set) var stored: [CID] = []
+    /// Every transaction that a gateway brought, in order, with its code.
+    private(set) var submitted: [(action: String, code: ResultCode)] = []
+    /// Members that are not played.
+    private let absent: Set<UInt64>
+    private let memberKeys: [UInt64]
+
+    static let auditorKeys: [UInt64] = [31, 32, 33]
+
+    init(members: [UInt64] = [11, 12], played absent: Set<UInt64> = [11]) throws {
+        memberKeys = members
+        self.absent = absent
+        let everyone = [1, 2] + members + Self.auditorKeys
+        let allocations = everyone.map { Transfer(to: LedgerHarness.account($0), amount: Amount(tokens: 1_000_000)) }
+        ledger = try LedgerHarness(
+            modules: NodeRuntime.modules,
+            sections: CBORMap([(key: "tokens", value: try TokensGenesis(allocations: allocations).section())]),
+            parameters: LedgerParameters(fees: .free))
+        for key in Self.auditorKeys {
+            _ = try ledger.apply(
+                "federation", ActionCall("register_auditor", RegisterAuditorBody(verifiers: [Samples.verifier])),
+                from: key)
+        }
+        for key in members {
+            _ = try ledger.apply("privacy", ActionCall("register", Samples.registration()), from: key)
+        }
+    }
+
+    // MARK: Reading
+
+    func value(at path: [UInt8]) -> [UInt8]? { ledger.state.store.get(path) }
+    func head() -> (height: UInt64, timeMilliseconds: UInt64) { (ledger.height, ledger.timeMilliseconds) }
+
+    func bytes(of id: CID) throws -> [UInt8] {
+        guard let bytes = objects[id] else { throw ServiceError(.notFound, "no object \(id.text)") }
+        return bytes
+    }
+
+    func store(_ bytes: [UInt8]) -> CID {
+        let id = CID.of(raw: bytes)
+        objects[id] = bytes
+        stored.append(id)
+        return id
+    }
+
+    func forget(_ id: CID) { objects[id] = nil }
+
+    func reader(_ job: Digest) async throws -> JobReader {
+        guard let reader = try await JobReader(job: job, state: self) else { throw ServiceError(.notFound, "no job") }
+        return reader
+    }
+
+    nonisolated static func dataset(of key: UInt64) -> Digest {
+        DatasetRecord.id(owner: LedgerHarness.account(key), label: .blake2b256(Array("a".utf8)))
+    }
+
+    func budget(of key: UInt64) throws -> DatasetRecord {
+        guard let bytes = value(at: PrivacyPaths.dataset(Self.dataset(of: key)).bytes) else {
+            throw ServiceError(.notFound, "no dataset")
+        }
+        return try DatasetRecord.decode(bytes)
+    }
+
+    // MARK: Writing
+
+    func submit(_ transaction: Transaction) throws -> ResultCode {
+        let receipt = try ledger.block([VerifiedTransaction(verifying: transaction)], afterMilliseconds: 10)
+        let code = receipt[0].code
+        submitted.append((transaction.body.call.action, code))
+        return code
+    }
+
+    @discardableResult
+    func send(_ action: String, _ body: some CBORCodable, from key: UInt64, module: String = "federation") throws
+        -> ResultCode
+    {
+        try ledger.apply(module, ActionCall(action, body), from: key, afterMilliseconds: 10).code
+    }
+
+    func pass(milliseconds: UInt64) throws { try ledger.block([], afterMilliseconds: milliseconds) }
+
+    /// Submits a job with a stored model.
+    func submitJob(_ change: @Sendable (inout JobTerms) -> Void = { _ in }) throws -> Digest {
+        var terms = try Samples.terms(members: memberKeys.map { LedgerHarness.account($0) })
+        terms.initialModel = store([1, 2, 3])
+        change(&terms)
+        let transaction = try ledger.call(
+            "federation", ActionCall("submit", SubmitBody(terms: terms, escrow: try terms.requiredEscrow())), from: 1)
+        let receipt = try ledger.block([transaction])[0]
+        guard receipt.isSuccess else { throw Refusal(receipt.code, "submit") }
+        jobs.append(transaction.id)
+        return transaction.id
+    }
+
+    // MARK: The other parties
+
+    /// Every party but the site under test does what the ledger waits for; false when there was nothing.
+    func moveOthers() async throws -> Bool {
+        var moved = false
+        for job in jobs {
+            let reader = try await reader(job)
+            for key in memberKeys where !absent.contains(key) {
+                if try await moveMember(reader, key) { moved = true }
+            }
+            for key in Self.auditorKeys where try await moveAuditor(reader, key) { moved = true }
+            if try await moveAggregator(reader) { moved = true }
+        }
+        return moved
+    }
+
+    private func moveMember(_ job: JobReader, _ key: UInt64) async throws -> Bool {
+        let account = LedgerHarness.account(key)
+        let salt = Digest.blake2b256([UInt8(key)])
+        switch try await MemberDuty.next(job, account) {
+        case .wait, .done: return false
+        case .answer:
+            try send(
+                "accept",
+                AcceptBody(job: job.job, dataset: Self.dataset(of: key), policy: .zero, rounds: job.terms.rounds),
+                from: key)
+        case .commit(let round, _):
+            let commitment = Commitment.digest(
+                chain: LedgerHarness.chain, job: job.job, round: round, member: account, salt: salt,
+                update: update(job, key, round))
+            try send(
+                "commit",
+                CommitBody(job: job.job, round: round, commitment: commitment, cost: job.terms.costPerRound), from: key)
+        case .reveal(let round):
+            try send(
+                "reveal",
+                RevealBody(job: job.job, round: round, update: update(job, key, round), salt: salt, size: 3), from: key)
+        }
+        return true
+    }
+
+    private func update(_ job: JobReader, _ key: UInt64, _ round: UInt32) -> CID {
+        .of(raw: job.job.bytes + [UInt8(key), UInt8(round)])
+    }
+
+    private func moveAuditor(_ job: JobReader, _ key: UInt64) async throws -> Bool {
+        switch try await AuditorDuty.next(job, LedgerHarness.account(key)) {
+        case .wait: return false
+        case .judge(let round):
+            guard let record = try await job.round(round) else { return false }
+            let revealed = try await job.submissions(round, of: record).filter { $0.value.state == .revealed }
+            let outcomes = revealed.keys.sorted().map {
+                MemberOutcome(member: $0, outcome: .accepted, scoreMillionths: 500_000, evidence: nil)
+            }
+            try send("verdict", VerdictBody(job: job.job, round: round, outcomes: outcomes), from: key)
+        case .confirm(let round):
+            guard let proposal = try await job.round(round)?.proposal else { return false }
+            try send(
+                "confirm",
+                ConfirmBody(job: job.job, round: round, model: proposal.model, root: proposal.root, isEqual: true),
+                from: key)
+        }
+        return true
+    }
+
+    private func moveAggregator(_ job: JobReader) async throws -> Bool {
+        switch try await AggregatorDuty.next(
+            job, LedgerHarness.account(2), nowMilliseconds: ledger.timeMilliseconds)
+        {
+        case .wait, .done: return false
+        case .start: try send("start", JobBody(job: job.job), from: 2)
+        case .advance: try send("advance", JobBody(job: job.job), from: 2)
+        case .propose(let round):
+            guard let record = try await job.round(round) else { return false }
+            let accepted = try await job.submissions(round, of: record).filter { $0.value.outcome == .accepted }
+            let model = store([9, UInt8(round)])
+            try send(
+                "propose",
+                ProposeBody(
+                    job: job.job, round: round,
+                    proposal: ModelProposal(model: model, root: model.digest, included: accepted.keys.sorted())),
+                from: 2)
+        }
+        return true
+    }
+}
