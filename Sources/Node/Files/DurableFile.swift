@@ -24,13 +24,22 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
 public enum DurableFile {
     /// Reads a file whole.
     ///
-    /// - Parameter limitBytes: a larger file is refused before it is read.
-    public static func read(_ path: String, limitBytes: Int = 1 << 32) throws(FileError) -> [UInt8] {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    /// - Parameters:
+    ///   - limitBytes: a larger file is refused before it is read.
+    ///   - followsLinks: false where another user may have put something else in the place of a file: a link to what
+    ///     only this process may read, or a pipe that nobody writes to. Only a regular file is read then.
+    public static func read(
+        _ path: String, limitBytes: Int = 1 << 32, followsLinks: Bool = true
+    ) throws(FileError) -> [UInt8] {
+        let flags = O_RDONLY | O_CLOEXEC | (followsLinks ? 0 : O_NOFOLLOW | O_NONBLOCK)
+        let descriptor = open(path, flags)
         guard descriptor >= 0 else { throw FileError(operation: "open", path: path, code: errno) }
         defer { close(descriptor) }
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw FileError(operation: "stat", path: path, code: errno) }
+        guard followsLinks || status.st_mode & S_IFMT == S_IFREG else {
+            throw FileError(operation: "read", path: path, reason: "not a regular file")
+        }
         let size = Int(status.st_size)
         guard size <= limitBytes else {
             throw FileError(operation: "read", path: path, reason: "\(size) bytes, \(limitBytes) at most")

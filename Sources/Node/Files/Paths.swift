@@ -1,11 +1,13 @@
 import Glibc
 
-/// A path without `.`, `..` and doubled slashes: as it is when absolute, else below `folder`.
+/// A path without `.`, `..` and doubled slashes: as it is when absolute, else below `folder`, which starts from the
+/// current folder when it is relative itself.
 ///
 /// Dots are resolved by name, as a person reads them; links are not followed.
 public func absolutePath(_ path: String, from folder: String) -> String {
     var parts: [Substring] = []
-    for part in (path.hasPrefix("/") ? path : "\(folder)/\(path)").split(separator: "/") {
+    let base = folder.hasPrefix("/") ? folder : "\(currentFolder)/\(folder)"
+    for part in (path.hasPrefix("/") ? path : "\(base)/\(path)").split(separator: "/") {
         switch part {
         case ".": continue
         case "..": _ = parts.popLast()

@@ -12,11 +12,16 @@ final class CommitSignal: Sendable {
         var height: UInt64 = 0
         var next = 0
         var waiters: [Int: Waiter] = [:]
+        /// Woken before they began to wait: a short time is over, or the task was cancelled, while they came.
+        var wokenEarly: Set<Int> = []
     }
 
     private let state = Mutex(State())
 
     var height: UInt64 { state.withLock { $0.height } }
+
+    /// How many wait.
+    var waiterCount: Int { state.withLock { $0.waiters.count } }
 
     /// A block is durable. Called by the kernel's thread; never waits for anybody.
     func committed(_ height: UInt64) {
@@ -42,21 +47,26 @@ final class CommitSignal: Sendable {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let passed = state.withLock { state in
-                    if state.height > height { return true }
+                    if state.height > height || state.wokenEarly.contains(key) { return true }
                     state.waiters[key] = Waiter(continuation: continuation)
                     return false
                 }
-                if passed || Task.isCancelled {
-                    if passed { continuation.resume() } else { wake(key) }
-                }
+                if passed { continuation.resume() }
             }
         } onCancel: {
             wake(key)
         }
         clock.cancel()
+        await clock.value
+        state.withLock { _ = $0.wokenEarly.remove(key) }
     }
 
     private func wake(_ key: Int) {
-        state.withLock { $0.waiters.removeValue(forKey: key) }?.continuation.resume()
+        let waiter = state.withLock { state in
+            let waiter = state.waiters.removeValue(forKey: key)
+            if waiter == nil { state.wokenEarly.insert(key) }
+            return waiter
+        }
+        waiter?.continuation.resume()
     }
 }

@@ -143,8 +143,7 @@ struct KernelHost: SerialThreadState {
             unsavedEngineState = nil
         } catch {
             unsavedEngineState = state
-            voteTrouble = "the engine's state cannot be stored: \(error)"
-            logger.error("\(voteTrouble ?? "")")
+            say("the engine's state cannot be stored: \(error)")
         }
     }
 
@@ -189,10 +188,15 @@ struct KernelHost: SerialThreadState {
             voteTrouble = nil
             return key.sign(message)
         } catch {
-            voteTrouble = "no vote for height \(vote.height): \(error)"
-            logger.error("\(voteTrouble ?? "")")
+            say("no vote for height \(vote.height): \(error)")
             return nil
         }
+    }
+
+    /// What keeps the node from voting; logged once, because the engine asks again and again.
+    private mutating func say(_ trouble: String) {
+        if voteTrouble != trouble { logger.error("\(trouble)") }
+        voteTrouble = trouble
     }
 
     private mutating func remember(_ refusal: Refusal, of id: Digest) {

@@ -32,15 +32,29 @@ struct TaskFolder: Sendable {
         inputs.append((name, place))
     }
 
-    /// A file that the task has left.
-    func result(_ name: String) throws(FileError) -> [UInt8] { try DurableFile.read("\(output)/\(name)") }
+    /// A file that the task has left: bytes of its own, not a link to those of others.
+    func result(_ name: String) throws(FileError) -> [UInt8] {
+        try DurableFile.read("\(output)/\(name)", followsLinks: false)
+    }
 
     func remove() {
-        for folder in ["\(path)/in", "\(path)/out"] {
-            for name in DurableFile.names(in: folder) { unlink("\(folder)/\(name)") }
-            rmdir(folder)
+        Self.removeTree(path, depth: 0)
+    }
+
+    /// Removes a folder with what is in it; a link is removed, and what it points to is not. Far deeper than any task
+    /// has a reason to go, the rest stays.
+    private static func removeTree(_ folder: String, depth: Int) {
+        for name in DurableFile.names(in: folder) {
+            let place = "\(folder)/\(name)"
+            var status = stat()
+            guard lstat(place, &status) == 0 else { continue }
+            if status.st_mode & S_IFMT == S_IFDIR, depth < 64 {
+                removeTree(place, depth: depth + 1)
+            } else {
+                unlink(place)
+            }
         }
-        rmdir(path)
+        rmdir(folder)
     }
 
     /// Gives a file or folder to the task's user, where this process may: as anybody but root, both are the same user.

@@ -31,7 +31,8 @@ import Testing
         let terms = terms(named)
         var rules = SiteRules(
             requesters: [], purposes: ["research"], trainers: [.zero], mechanisms: [named.id], verifiers: [],
-            aggregations: ["mean"], weakest: terms.guarantee, shown: [.singleUpdates], minimumMembers: 2,
+            aggregations: ["mean"], weakest: terms.guarantee, limits: .zero, shown: [.singleUpdates],
+            minimumMembers: 2,
             minimumBasePay: .zero, minimumCommitMilliseconds: 0, digest: .zero)
         rules.held = held
         return rules.judge(terms, requester: account, dataset: nil, cost: .zero, spent: .zero)

@@ -28,5 +28,11 @@ final class SmallDisk {
         while write(descriptor, page, page.count) > 0 {}
     }
 
+    /// What `fill` took.
+    var fillerBytes: Int {
+        var status = stat()
+        return stat("\(path)/filler", &status) == 0 ? Int(status.st_size) : 0
+    }
+
     func free() { unlink("\(path)/filler") }
 }
