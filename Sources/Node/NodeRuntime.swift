@@ -63,7 +63,7 @@ public final class NodeRuntime: Sendable {
                 key: isValidator ? key : nil, configuration)
             var host = KernelHost(
                 kernel: kernel, archive: archive, key: isValidator ? key : nil, signal: signal, logger: logger,
-                keepBlocks: configuration.keepBlocks)
+                keepBlocks: configuration.keepBlocks, revival: EngineRevival(instance))
             host.start()
             return host
         }

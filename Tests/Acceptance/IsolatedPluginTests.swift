@@ -63,6 +63,34 @@ struct IsolatedPluginTests {
         #expect(most >= 10, "\(most)")
     }
 
+    /// With all plugins isolated, the node's engine is killed twice: the chain goes on, and no block is made twice.
+    @Test func theNodeGoesOnWhenItsEngineIsKilled() throws {
+        let folder = try StagedProgram.openFolder()
+        let running = try demo(folder, environment: ["VINCULUM_PLUGINS_ISOLATION": "process"]).start()
+        let family = ProcessFamily(root: running.identifier)
+        let deadline = ContinuousClock.now + .seconds(60)
+        var killed: Set<pid_t> = []
+        while killed.count < 2, ContinuousClock.now < deadline {
+            usleep(20_000)
+            guard folder.text("demo/logs/node.log").contains("ready"),
+                folder.text("demo/logs/site-01.log").contains("accepted"),
+                let node = family.members(withArgument: "run").first
+            else { continue }
+            for child in ProcessFamily(root: node).members(withArgument: "plugin-child")
+            where killed.insert(child).inserted {
+                kill(child, SIGKILL)
+                usleep(300_000)
+            }
+        }
+        #expect(killed.count == 2)
+        let result = running.wait(timeout: .seconds(120))
+        #expect(result.status == 0, "\(result.errors)")
+        let document = try DemoDocument.read(result.output)
+        #expect(document.broken.isEmpty && document.roundsDone == 2 && document.processRestarts == 0)
+        let words = folder.text("demo/logs/node.log")
+        #expect(words.contains("the engine's process ended; a new one goes on from height"), "\(words)")
+    }
+
     @Test func inProcessIsTheOperatorsWord() throws {
         let folder = try StagedProgram.openFolder()
         let environment = ["VINCULUM_PLUGINS_IN_PROCESS": "org.vinculum.runtime-process"]

@@ -17,6 +17,9 @@ struct KernelHost: SerialThreadState {
     /// A decided block that the disk did not take; nothing goes on before it is stored.
     private var stalled: CommittedBlock?
     private var retryAt: ContinuousClock.Instant?
+    private let revival: EngineRevival?
+    /// When the engine, whose process has ended, is started again.
+    private var reviveAt: ContinuousClock.Instant?
     private var lastTimeMilliseconds: UInt64 = 0
     /// Why transactions left the mempool without a block, newest last.
     private var refusals: [Digest: Refusal] = [:]
@@ -38,12 +41,15 @@ struct KernelHost: SerialThreadState {
     private static let engineNamespace = "engine"
     private static let engineKey: [UInt8] = Array("state".utf8)
 
-    /// - Parameter keepBlocks: how many blocks are kept in full; 0 keeps all.
+    /// - Parameters:
+    ///   - keepBlocks: how many blocks are kept in full; 0 keeps all.
+    ///   - revival: for an engine whose process may end without the node's.
     init(
         kernel: Kernel, archive: LedgerArchive, key: SecretKey?, signal: CommitSignal, logger: Logger,
-        keepBlocks: UInt64 = 0
+        keepBlocks: UInt64 = 0, revival: EngineRevival? = nil
     ) {
         self.keepBlocks = keepBlocks
+        self.revival = revival
         self.kernel = kernel
         self.archive = archive
         self.key = key
@@ -112,6 +118,7 @@ struct KernelHost: SerialThreadState {
         case .engineFailed(let fault):
             self.fault = fault.description
             logger.error("\(fault)")
+            if reviveAt == nil, revival?.isGone() == true { reviveAt = .now }
         // Until nodes form a network there is nobody to send to: a node that needs others says so when it starts.
         case .send, .broadcast: break
         }
@@ -223,7 +230,7 @@ struct KernelHost: SerialThreadState {
             let time = WallClock.milliseconds()
             return ContinuousClock.now + .milliseconds(Int64(clamping: due > time ? due - time : 0))
         }
-        return [timer, retryAt].compactMap { $0 }.min()
+        return [timer, retryAt, reviveAt].compactMap { $0 }.min()
     }
 
     mutating func settle() {
@@ -232,10 +239,31 @@ struct KernelHost: SerialThreadState {
             goOn()
         }
         guard stalled == nil else { return }
+        reviveEngine()
         let time = now()
         let due = timers.filter { $0.value <= time }.sorted { ($0.value, $0.key) < ($1.value, $1.key) }
         for (id, _) in due where timers.removeValue(forKey: id) != nil {
             handle(.timer(id: id, timeMilliseconds: time))
         }
+    }
+
+    /// A new process for the engine in the place of one that ended. What the dead one had in hand is lost, as in a crash of
+    /// the node: no block that was acknowledged, and no vote, since the disk remembers those.
+    private mutating func reviveEngine() {
+        guard let revival, let due = reviveAt, .now >= due else { return }
+        do {
+            try revival.start(Self.savedEngineState(archive))
+        } catch {
+            reviveAt = .now + EngineRevival.retry
+            trouble = "the engine's process ended, and cannot be started again yet: \(error)"
+            return logger.error("\(trouble ?? "")")
+        }
+        logger.warning("the engine's process ended; a new one goes on from height \(kernel.head.height)")
+        reviveAt = nil
+        trouble = nil
+        timers = [:]
+        start()
+        // Transactions that wait were told to the engine that is gone.
+        handle(.transactions([], timeMilliseconds: now()))
     }
 }

@@ -46,6 +46,8 @@ final class DirectTarget: CallTarget {
 
     deinit { close() }
 
+    var isGone: Bool { instance == nil }
+
     func close() {
         guard let instance else { return }
         self.instance = nil

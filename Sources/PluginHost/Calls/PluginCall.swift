@@ -66,6 +66,9 @@ protocol CallTarget: AnyObject {
 
     /// Ends the instance; safe to call twice.
     func close()
+
+    /// There is no instance behind this any more: it was closed, or its process ended.
+    var isGone: Bool { get }
 }
 
 /// A vector of int64 that both sides see: plain memory in this process, shared memory with a child.

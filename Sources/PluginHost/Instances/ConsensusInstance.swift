@@ -14,6 +14,9 @@ public class PluginInstance {
     /// Whether the plugin runs in a process of its own.
     public var isIsolated: Bool { !(target is DirectTarget) }
 
+    /// Its process ended, or it was closed. Calls that need nothing of what it knew start a new process.
+    public var isGone: Bool { target.isGone }
+
     /// Ends the instance; later calls throw `.closed`. Also done when the object dies.
     public func close() { target.close() }
 

@@ -80,6 +80,8 @@ final class IsolatedTarget: CallTarget {
 
     deinit { close() }
 
+    var isGone: Bool { channel == nil }
+
     func close() {
         isFinished = true
         _ = closeOrderly()

@@ -29,7 +29,7 @@ struct InitNode: VinculumCommand {
             why: "After it one command starts the node. All new tokens belong to the key of the account 'main'.",
             examples: [
                 ("vinculum init", "in ~/.vinculum"),
-                ("vinculum init --data ./node --tokens 5000000", "elsewhere, with another supply"),
+                ("vinculum init node --data ./node --tokens 5000000", "elsewhere, with another supply"),
             ],
             limits: "Never overwrites: a folder with a node's files is refused.",
             exits: [.ok, .failed, .usage, .exists]
