@@ -4,21 +4,22 @@ import PluginHost
 /// of the node. The launcher bounds how often a process is started.
 ///
 /// Used by the kernel's thread alone, like the instance behind it.
-struct EngineRevival {
+struct EngineRevival: Sendable {
     /// Whether the engine's process has ended. An engine in the node's own process is never gone.
-    let isGone: () -> Bool
+    let isGone: @Sendable () -> Bool
     /// Starts a new one from the newest state that the engine asked to keep.
-    let start: (_ state: [UInt8]) throws -> Void
-
+    let start: @Sendable (_ state: [UInt8]) throws -> Void
     /// Waited after a start that failed.
-    static let retry: Duration = .seconds(5)
+    var retry: Duration = .seconds(5)
 
-    init(isGone: @escaping () -> Bool, start: @escaping ([UInt8]) throws -> Void) {
+    init(isGone: @escaping @Sendable () -> Bool, start: @escaping @Sendable ([UInt8]) throws -> Void) {
         self.isGone = isGone
         self.start = start
     }
 
     init(_ instance: ConsensusInstance) {
-        self.init(isGone: { instance.isGone }, start: { state in try instance.start(snapshot: state) })
+        // Handed to the kernel's thread, which is the only one to use the instance.
+        nonisolated(unsafe) let owned = instance
+        self.init(isGone: { owned.isGone }, start: { state in try owned.start(snapshot: state) })
     }
 }

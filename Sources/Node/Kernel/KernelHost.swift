@@ -254,7 +254,7 @@ struct KernelHost: SerialThreadState {
         do {
             try revival.start(Self.savedEngineState(archive))
         } catch {
-            reviveAt = .now + EngineRevival.retry
+            reviveAt = .now + revival.retry
             trouble = "the engine's process ended, and cannot be started again yet: \(error)"
             return logger.error("\(trouble ?? "")")
         }

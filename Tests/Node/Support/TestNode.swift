@@ -34,7 +34,8 @@ struct TestNode: Sendable {
     /// Starts the node, or starts it again over what a folder holds.
     init(
         in folder: String, genesis: Genesis? = nil, validator: SecretKey = TestNode.validator,
-        configuration text: String = "[ledger]\ndurability = \"normal\""
+        configuration text: String = "[ledger]\ndurability = \"normal\"",
+        engine: (@Sendable (CID) -> any ConsensusEngine)? = nil, revival: EngineRevival? = nil
     ) async throws {
         let genesis = try genesis ?? TestNode.genesis(validator: validator)
         let configuration = try Self.configuration(folder, text)
@@ -43,9 +44,10 @@ struct TestNode: Sendable {
             let archive = try LedgerArchive.open(
                 path: "\(folder)/ledger.sqlite", chain: genesis.chain, durability: .normal)
             let kernel = try NodeRuntime.kernel(
-                genesis, archive, OneValidator(chain: genesis.chain), key: validator, configuration)
+                genesis, archive, engine?(genesis.chain) ?? OneValidator(chain: genesis.chain), key: validator,
+                configuration)
             var host = KernelHost(
-                kernel: kernel, archive: archive, key: validator, signal: signal, logger: Self.quiet)
+                kernel: kernel, archive: archive, key: validator, signal: signal, logger: Self.quiet, revival: revival)
             host.start()
             return host
         }
