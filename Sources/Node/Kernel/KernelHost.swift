@@ -30,9 +30,11 @@ struct KernelHost: SerialThreadState {
     private var unsavedEngineState: [UInt8]?
     private var storeTrouble: String?
     private var voteTrouble: String?
+    /// The engine's process has ended, and is not there again yet.
+    private var engineTrouble: String?
     private var fault: String?
     /// What keeps the node from working, for its operator; nil when all is well.
-    var trouble: String? { storeTrouble ?? voteTrouble ?? fault }
+    var trouble: String? { storeTrouble ?? voteTrouble ?? engineTrouble ?? fault }
     private(set) var transactionCount: UInt64
 
     private static let refusalLimit = 10_000
@@ -116,9 +118,13 @@ struct KernelHost: SerialThreadState {
         case .evidence(let evidence):
             logger.error("validator \(evidence.offender) signed two votes at height \(evidence.first.height)")
         case .engineFailed(let fault):
-            self.fault = fault.description
             logger.error("\(fault)")
-            if reviveAt == nil, revival?.isGone() == true { reviveAt = .now }
+            guard revival?.isGone() == true else {
+                self.fault = fault.description
+                break
+            }
+            engineTrouble = fault.description
+            if reviveAt == nil { reviveAt = .now }
         // Until nodes form a network there is nobody to send to: a node that needs others says so when it starts.
         case .send, .broadcast: break
         }
@@ -252,15 +258,16 @@ struct KernelHost: SerialThreadState {
     private mutating func reviveEngine() {
         guard let revival, let due = reviveAt, .now >= due else { return }
         do {
-            try revival.start(Self.savedEngineState(archive))
+            try revival.start(unsavedEngineState ?? Self.savedEngineState(archive))
         } catch {
             reviveAt = .now + revival.retry
-            trouble = "the engine's process ended, and cannot be started again yet: \(error)"
-            return logger.error("\(trouble ?? "")")
+            let reason = "the engine's process ended, and cannot be started again yet: \(error)"
+            engineTrouble = reason
+            return logger.error("\(reason)")
         }
         logger.warning("the engine's process ended; a new one goes on from height \(kernel.head.height)")
         reviveAt = nil
-        trouble = nil
+        engineTrouble = nil
         timers = [:]
         start()
         // Transactions that wait were told to the engine that is gone.
