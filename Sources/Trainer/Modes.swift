@@ -55,16 +55,21 @@ struct TaskRun {
         try write(model.safetensors(), "model.safetensors")
     }
 
-    /// Accuracy and loss, for public data and a site's own eyes: neither may leave a site uncharged.
+    /// out/evaluation.json: correct records and loss, for public data and a site's own eyes: neither may leave a site
+    /// uncharged.
     private func evaluate() throws(TrainingError) {
         let model = try model()
         let result = try Evaluation(of: model, on: data(classes: model.architecture.classCount))
+        let loss = Int((min(result.loss, 1e6) * 1e6).rounded())
+        // Integers in a fixed order: equal bytes on all machines.
+        let document = "{\"correct\":\(result.correctCount),\"count\":\(result.count),\"loss_e6\":\(loss)}\n"
+        try WholeFile.write("\(outputs)/evaluation.json", Array(document.utf8))
         Event.emit(
             "evaluated",
             [
                 "correct": .integer(result.correctCount), "count": .integer(result.count),
                 "accuracy_e6": .integer(result.correctCount * 1_000_000 / result.count),
-                "loss_e6": .integer(Int((min(result.loss, 1e6) * 1e6).rounded())),
+                "loss_e6": .integer(loss),
             ])
     }
 
@@ -103,16 +108,11 @@ struct TaskRun {
 
     /// A public task whose answer anyone can recompute: trains on drawn records, and tells the digest of the model.
     private func benchmark() throws(TrainingError) {
-        let architecture = try DenseArchitecture(task.text("widths", default: "784-64-10"))
-        let seed = try task.unsigned("seed")
-        let data = try BenchmarkTask.data(
-            for: architecture, count: task.integer("records", default: 1_000), seed: seed)
-        var model = DenseModel(architecture: architecture, seed: seed)
-        try LocalTraining(
+        let model = try BenchmarkTask.answer(
+            architecture: DenseArchitecture(task.text("widths", default: "784-64-10")),
+            records: task.integer("records", default: 1_000), seed: task.unsigned("seed"),
             learningRate: Float(task.double("learning_rate", default: 0.05)),
-            epochs: task.integer("epochs", default: 1),
-            seed: seed
-        ).run(&model, on: data)
+            epochs: task.integer("epochs", default: 1))
         let file = try model.safetensors()
         try write(file, "model.safetensors")
         Event.emit("benchmarked", ["digest": .text(Digest.blake2b256(file.encoded()).hex)])

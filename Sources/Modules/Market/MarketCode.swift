@@ -47,4 +47,6 @@ public enum MatchReason: UInt8, CaseIterable, Sendable {
     case ownTask = 12
     /// Another offer of the same provider fits better, or the provider holds a replica or has lost one.
     case providerTaken = 13
+    /// These fit, and the task needs more of them.
+    case tooFewProviders = 14
 }

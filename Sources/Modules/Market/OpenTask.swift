@@ -88,8 +88,9 @@ struct OpenTask {
     /// Assigns the missing replicas by the beacon among the better half of what fits, or says why not.
     mutating func match(_ context: inout ModuleContext) throws(Refusal) {
         let missing = Int(terms.replicas) - record.held
-        let (offers, mismatches) = try fitting(&context)
+        var (offers, mismatches) = try fitting(&context)
         guard offers.count >= missing else {
+            if !offers.isEmpty { mismatches.append(Mismatch(reason: .tooFewProviders, offers: UInt32(offers.count))) }
             guard record.mismatches != mismatches else { return }
             record.mismatches = mismatches
             try MarketEvent.taskUnmatched.emit(id, [record.requester], &context, items: 1) { $0.list(mismatches) }

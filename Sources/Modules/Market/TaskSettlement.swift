@@ -67,13 +67,10 @@ extension OpenTask {
         guard record.status != .done, record.status != .cancelled else {
             throw MarketCode.wrongStatus.refusal("the task has ended")
         }
-        if let since = try context.load(UInt64.self, at: MarketPaths.waiting(id)), record.status != .matching,
-            context.block.height > since
-        {
-            // The end of this block draws: all that was missing was a block.
-            return
-        }
-        guard context.block.timeMilliseconds > record.deadlineMilliseconds else {
+        let isLate = context.block.timeMilliseconds > record.deadlineMilliseconds
+        // The end of this block draws or matches: all that was missing was a block.
+        if try waitsForBlock(&context), !isLate || record.status != .matching { return }
+        guard isLate else {
             throw MarketCode.tooEarly.refusal("until \(record.deadlineMilliseconds)")
         }
         switch record.status {
@@ -98,6 +95,16 @@ extension OpenTask {
             }
         case .done, .cancelled: break
         }
+    }
+
+    private func waitsForBlock(_ context: inout ModuleContext) throws(Refusal) -> Bool {
+        guard let since = try context.load(UInt64.self, at: MarketPaths.waiting(id)), context.block.height > since
+        else {
+            return false
+        }
+        if record.status != .matching || record.mismatches.isEmpty { return true }
+        // The last attempt saw all offers there were.
+        return try context.load(UInt64.self, at: MarketPaths.offersChanged) ?? 0 >= since
     }
 
     /// Replaces providers that were silent; after too many, or when nobody fits in time, the task goes on with what

@@ -6,10 +6,12 @@ extension SitePolicy {
             "dataset": "The data that stays here.",
             "policy": "Which jobs are considered. A job that breaks a rule is refused with that rule's code.",
             "guarantee": "The weakest privacy guarantee that is accepted.",
+            "compute":
+                "Lending this machine to tasks over public inputs, for tokens. The data above is never part of it.",
             "budget": "How much privacy may be spent, over all jobs together. The ledger keeps the account.",
             "plugins": "Where this site's plugins run, and which unsigned ones are taken.",
         ],
-        keys: siteKeys + policyKeys
+        keys: siteKeys + policyKeys + computeKeys
             + GuaranteeKeys.keys(
                 section: "guarantee", epsilonName: "epsilon_per_job", epsilonMeaning: "The most epsilon for one job.",
                 verb: "one record, a person, or the site")
@@ -92,5 +94,26 @@ extension SitePolicy {
         .init(
             "policy.dry_run", .boolean, default: .boolean(false),
             "Only says in its log what would be accepted; nothing is sent and nothing is signed."),
+    ]
+
+    private static let computeKeys: [ConfigurationKey] = [
+        .init(
+            "compute.offer", .boolean, default: .boolean(false),
+            "Offers this machine on the market: tasks run in the sandbox, with the trainer that ships."),
+        .init(
+            "compute.price_per_unit", .amount, default: .text("1"), unit: "tokens", "What a unit of a task costs."),
+        .init("compute.cores", .integer(1...4_096), default: .integer(1), unit: "cores", "What a task may use."),
+        .init(
+            "compute.memory_mib", .integer(64...16_777_216), default: .integer(1_024), unit: "mebibytes",
+            "What a task may use."),
+        .init(
+            "compute.capacity", .integer(1...1_024), default: .integer(1), unit: "tasks",
+            "Tasks that are taken at a time; one runs after the other."),
+        .init(
+            "compute.uptime", .decimal(0...1), default: .decimal(0.95),
+            "The share of time that the machine is up, as its owner promises it."),
+        .init(
+            "compute.place", .text(choices: nil), default: .text(""),
+            "A country or region code of at most 16 bytes; empty says nothing."),
     ]
 }

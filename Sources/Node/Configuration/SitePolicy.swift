@@ -1,4 +1,5 @@
 import Federation
+import Market
 import PluginHost
 import Primitives
 import Privacy
@@ -33,6 +34,17 @@ public struct SitePolicy: Sendable {
     public var isolationPolicy: IsolationPolicy { PluginKeys.policy(resolved) }
     public var dryRun: Bool { resolved.boolean("policy.dry_run") }
     public var leastMembers: Int { resolved.integer("policy.least_members") }
+    /// Nil where the owner lends nothing.
+    public var compute: ComputeOffer? {
+        guard resolved.boolean("compute.offer") else { return nil }
+        return ComputeOffer(
+            hardware: Hardware(
+                cores: UInt32(clamping: resolved.integer("compute.cores")),
+                memoryMebibytes: UInt32(clamping: resolved.integer("compute.memory_mib"))),
+            pricePerUnit: resolved.amount("compute.price_per_unit"),
+            uptimeMillionths: UInt32(resolved.decimal("compute.uptime") * 1e6 + 0.5),
+            place: resolved.text("compute.place"), capacity: UInt32(clamping: resolved.integer("compute.capacity")))
+    }
     public var weakest: Guarantee {
         GuaranteeKeys.read(resolved, section: "guarantee", epsilonName: "epsilon_per_job")
     }
@@ -90,6 +102,10 @@ public struct SitePolicy: Sendable {
                 .init(
                     key: "policy.requesters", line: locator.line(of: "policy.requesters"), reason: "is empty",
                     hint: "list accounts, or set policy.any_requester = true to consider everybody's jobs"))
+        }
+        if resolved.text("compute.place").utf8.count > 16 {
+            problems.append(
+                .init(key: "compute.place", line: locator.line(of: "compute.place"), reason: "has more than 16 bytes"))
         }
         if !problems.isEmpty { throw ConfigurationError(file: file, problems: problems) }
         self.resolved = resolved

@@ -1,5 +1,6 @@
 import Federation
 import Ledger
+import Market
 import Primitives
 import Privacy
 
@@ -20,7 +21,12 @@ public struct ActionRefused: Error, Hashable, Sendable, CustomStringConvertible 
     public let code: ResultCode
 
     public var description: String {
-        let name = FederationCode(rawValue: code.rawValue).map { " (\($0))" } ?? ""
+        let known =
+            FederationCode(rawValue: code.rawValue).map { "\($0)" } ?? MarketCode(rawValue: code.rawValue).map {
+                "\($0)"
+            }
+            ?? PrivacyCode(rawValue: code.rawValue).map { "\($0)" } ?? code.ledgerName
+        let name = known.map { " (\($0))" } ?? ""
         return "the ledger refused \(module).\(action) with code \(code.rawValue)\(name)"
     }
 }

@@ -1,3 +1,4 @@
+import Federation
 import Ledger
 import Primitives
 
@@ -52,6 +53,7 @@ public actor LightClient: SiteGateway {
     private var isKnown: Set<Digest> = []
     private let pollInterval: Duration
     private let objectLimitBytes: Int
+    private let module: String
 
     /// Jobs that are remembered from events, the newest; a node that invents jobs fills no more memory than this.
     static let jobLimit = 1_000
@@ -62,10 +64,12 @@ public actor LightClient: SiteGateway {
     ///   - genesis: the configured genesis, encoded; its CID is the chain's id and it names the first validators.
     ///   - account: whose events wake the client.
     ///   - objectLimitBytes: a larger object is not read to its end.
+    ///   - module: whose jobs or tasks the client follows.
     public init(
         service: any NodeService, genesis: Genesis, account: AccountID, pollInterval: Duration = .seconds(1),
-        objectLimitBytes: Int = 256 << 20
+        objectLimitBytes: Int = 256 << 20, module: String = FederationPaths.module
     ) {
+        self.module = module
         self.service = service
         self.account = account
         self.genesis = genesis
@@ -160,6 +164,15 @@ public actor LightClient: SiteGateway {
         return known
     }
 
+    /// Tasks of the market that name the account; for a client of that module.
+    public func tasks() async throws -> [Digest] { try await jobs(concerning: account) }
+
+    /// A task that has ended, or an id that is none of a task; an event that names it brings it back.
+    public func forget(task: Digest) {
+        guard isKnown.remove(task) != nil else { return }
+        known.removeAll { $0 == task }
+    }
+
     public func waitForBlock(after height: UInt64) async throws {
         try await readEvents(wait: pollInterval)
     }
@@ -170,7 +183,7 @@ public actor LightClient: SiteGateway {
         for _ in 0..<Self.pageLimit {
             let page = try await service.events(
                 EventQuery(
-                    after: cursor, filter: EventFilter(module: "federation", account: account), limit: 500, wait: wait))
+                    after: cursor, filter: EventFilter(module: module, account: account), limit: 500, wait: wait))
             for event in page.events {
                 guard let job = Self.job(of: event), isKnown.insert(job).inserted else { continue }
                 known.append(job)

@@ -338,7 +338,7 @@ public actor SiteAgent {
     private func short(_ job: Digest) -> String { String(job.hex.prefix(12)) }
 }
 
-private struct GatewayObjects: ObjectReader {
+struct GatewayObjects: ObjectReader {
     let gateway: any SiteGateway
     func bytes(of id: CID) async throws -> [UInt8] { try await gateway.object(id) }
 }

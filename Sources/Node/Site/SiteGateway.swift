@@ -42,6 +42,13 @@ public actor SignedSender: TransactionSender {
     public func send(
         module: String, action: String, body: [UInt8], payer: AccountID?
     ) async throws -> ResultCode {
+        try await sendNamed(module: module, action: action, body: body, payer: payer).code
+    }
+
+    /// As `send`, with the transaction's id: what jobs, tasks and offers are known by.
+    public func sendNamed(
+        module: String, action: String, body: [UInt8], payer: AccountID? = nil
+    ) async throws -> (id: Digest, code: ResultCode) {
         await enter()
         defer { leave() }
         let sequence = try await gateway.record(Account.self, at: Account.path(account))?.sequences[lane] ?? 0
@@ -52,7 +59,7 @@ public actor SignedSender: TransactionSender {
                 validUntilHeight: height + Self.validBlocks, payer: payer, feeLimit: feeLimit, module: module,
                 call: ActionCall(action: action, body: body)),
             signedBy: [key])
-        return try await gateway.submit(transaction)
+        return (transaction.id, try await gateway.submit(transaction))
     }
 
     private func enter() async {

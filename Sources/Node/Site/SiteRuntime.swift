@@ -1,6 +1,7 @@
 import Federation
 import Ledger
 import Logging
+import Market
 import PluginHost
 import Primitives
 import TaskRunner
@@ -11,6 +12,7 @@ import Training
 public struct SiteRuntime: Sendable {
     public let account: AccountID
     private let agent: SiteAgent
+    private let provider: ProviderAgent?
 
     /// - Parameters:
     ///   - service: a node, over whatever transport; nothing that it says is believed without proof.
@@ -48,6 +50,7 @@ public struct SiteRuntime: Sendable {
                 limits: Self.limits),
             runner: TaskRunner(lane: try plugins.runtime(Self.defaultRuntime)),
             privacy: try plugins.privacy(mechanism), key: key.publicKey, band: policy.sizeBand)
+        provider = try Self.provider(policy, key, genesis, service, plugins, trainer: trainer, logger)
         agent = SiteAgent(
             gateway: gateway, sender: sender, policy: rules, work: wrap(work),
             audit: UpdateAuditor(verifier: try plugins.verifier(verifierID)),
@@ -56,9 +59,43 @@ public struct SiteRuntime: Sendable {
     }
 
     /// Serves until the task is cancelled.
-    public func run() async throws { try await agent.run() }
+    public func run() async throws {
+        guard let provider else { return try await agent.run() }
+        let agent = agent
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await agent.run() }
+            group.addTask { try await provider.run() }
+            try await group.next()
+            group.cancelAll()
+        }
+    }
+
+    /// What lends the machine, with a light client, a lane and a sandbox of its own: training never waits for it.
+    private static func provider(
+        _ policy: SitePolicy, _ key: SecretKey, _ genesis: Genesis, _ service: any NodeService,
+        _ plugins: any PluginSource, trainer: String, _ logger: Logger
+    ) throws -> ProviderAgent? {
+        guard let offer = policy.compute else { return nil }
+        let folder = "\(policy.dataFolder)/market"
+        try DurableFile.makeFolder(folder, mode: 0o711)
+        var limits = limits
+        limits.memoryBytes = UInt64(offer.hardware.memoryMebibytes) << 20
+        let gateway = LightClient(
+            service: service, genesis: genesis, account: AccountID(key.publicKey), module: MarketPaths.module)
+        return ProviderAgent(
+            gateway: gateway,
+            sender: SignedSender(key: key, lane: 1, gateway: gateway, feeLimit: TransactionFees.agentLimit),
+            work: try PublicWork(
+                program: trainer, scratch: "\(folder)/tasks", limits: limits,
+                runner: TaskRunner(lane: try plugins.runtime(defaultRuntime))),
+            verifier: try plugins.verifier(defaultAnswerVerifier),
+            offers: ProviderOffers(settings: offer, path: "\(folder)/offer.id"),
+            answers: try ProviderAnswers(folder: "\(folder)/answers"), logger: logger)
+    }
 
     private static let defaultVerifier = "org.vinculum.verify-spotcheck"
+    /// What compares revealed results of the market with what an auditor has computed.
+    private static let defaultAnswerVerifier = "org.vinculum.verify-benchmark"
     private static let defaultRuntime = "org.vinculum.runtime-process"
 
     /// What one task may use: more than the trainers that ship need, far less than a machine has.

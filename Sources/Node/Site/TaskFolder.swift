@@ -33,8 +33,8 @@ struct TaskFolder: Sendable {
     }
 
     /// A file that the task has left: bytes of its own, not a link to those of others.
-    func result(_ name: String) throws(FileError) -> [UInt8] {
-        try DurableFile.read("\(output)/\(name)", followsLinks: false)
+    func result(_ name: String, limitBytes: Int = 1 << 32) throws(FileError) -> [UInt8] {
+        try DurableFile.read("\(output)/\(name)", limitBytes: limitBytes, followsLinks: false)
     }
 
     func remove() {

@@ -69,6 +69,8 @@ public struct VerifierResult: Sendable, Hashable {
         case finite = 1
         case norm, duplicate, cosineHistory, cosineOthers, coneScore, holdoutGain, match, benchmark
         case durationMilliseconds
+        /// Own measure of `verify-benchmark`: the evidence is the digest of an answer.
+        case knownAnswer = 1000
     }
 
     public var member: UInt32

@@ -22,4 +22,14 @@ public enum BenchmarkTask {
         return try Dataset(
             width: width, classCount: architecture.classCount, bytes: bytes, labels: labels, scaling: .unit)
     }
+
+    /// The model that a benchmark ends with: equal to the bit on every machine.
+    public static func answer(
+        architecture: DenseArchitecture, records: Int, seed: UInt64, learningRate: Float = 0.05, epochs: Int = 1
+    ) throws(TrainingError) -> DenseModel {
+        let data = try data(for: architecture, count: records, seed: seed)
+        var model = DenseModel(architecture: architecture, seed: seed)
+        try LocalTraining(learningRate: learningRate, epochs: epochs, seed: seed).run(&model, on: data)
+        return model
+    }
 }

@@ -16,7 +16,7 @@ struct Job: AsyncParsableCommand {
                 ("vinculum job watch ID", "see the rounds as they happen"),
             ], exits: [.ok, .failed, .usage, .configuration, .refused, .unreachable, .timeout, .notFound, .exists]
         ).text,
-        subcommands: [JobNew.self, JobSubmit.self, JobShow.self, JobList.self, JobWatch.self])
+        subcommands: [JobNew.self, JobSubmit.self, JobShow.self, JobList.self, JobWatch.self, JobModel.self])
 }
 
 struct JobNew: VinculumCommand {

@@ -35,6 +35,12 @@ struct OutputOptions: ParsableArguments {
         Console.write(JSONText.encode(.map(document)), to: .output)
     }
 
+    /// Says on standard error how things go on; programs are told nothing.
+    func note(_ text: String) {
+        guard !json else { return }
+        Console.write(text, to: .errors)
+    }
+
     /// Errors go to standard error for people, and to standard output as a document for programs.
     func report(_ failure: CommandFailure) {
         if json {

@@ -24,7 +24,8 @@ struct Vinculum: AsyncParsableCommand {
                     Init.self, Run.self, Work.self, Status.self, Wait.self, Config.self, Doctor.self, Version.self,
                 ]),
             CommandGroup(
-                name: "Ledger", subcommands: [Account.self, Transact.self, Job.self, Proof.self, LedgerCommand.self]),
+                name: "Ledger",
+                subcommands: [Account.self, Transact.self, Job.self, MarketTask.self, Proof.self, LedgerCommand.self]),
             CommandGroup(name: "Plugins", subcommands: [Plugin.self]),
             CommandGroup(name: "See it work", subcommands: [Demo.self]),
         ])

@@ -77,6 +77,9 @@ struct MarketWorld {
     func auditors() throws -> [UInt64] { try record().verdicts.map { key(of: $0.auditor) } }
     func balance(_ key: UInt64) throws -> Amount { try ledger.state.balance(of: LedgerHarness.account(key)) }
 
+    /// As the requester does on a quiet chain.
+    mutating func push() throws -> ResultCode { try send("advance", TaskBody(task: task), from: 1) }
+
     mutating func commit(_ key: UInt64, _ result: UInt8 = 7) throws {
         let commitment = TaskCommitment.result(
             chain: LedgerHarness.chain, task: task, provider: LedgerHarness.account(key), salt: .zero,
@@ -131,6 +134,22 @@ struct MarketWorld {
         }
         #expect(try world.record().replicas.map(\.outcome) == said)
         #expect(try world.balance(cheat) == before)
+    }
+
+    @Test("on a quiet chain anybody makes the block that matches, but not over and over") func quietChain() throws {
+        var world = try MarketWorld(providers: 3)
+        let task = SubmitTaskBody(terms: MarketWorld.task(replicas: 2))
+        #expect(try world.send("submit", task, from: 1) == .ok)
+        #expect(try world.record().status == .matching)
+        #expect(try world.push() == .ok)
+        #expect(try world.record().status == .executing)
+        #expect(try world.push() == MarketCode.tooEarly.code)
+
+        let large = SubmitTaskBody(terms: MarketWorld.task(replicas: 9))
+        #expect(try world.send("submit", large, from: 1) == .ok)
+        #expect(try world.push() == .ok)
+        #expect(try world.record().mismatches.map(\.reason) == [.tooFewProviders])
+        #expect(try world.push() == MarketCode.tooEarly.code)
     }
 
     @Test("a benchmark is compared with the answer that was committed before") func benchmark() throws {
@@ -195,7 +214,7 @@ struct MarketWorld {
         case .noCapacity: terms.capacity = 0
         case .reputationTooLow: score = -300_000
         case .ownTask: requester = LedgerHarness.account(11)
-        case .providerTaken: return
+        case .providerTaken, .tooFewProviders: return
         }
         var encoder = CBOREncoder()
         encoder.array(count: 3)
