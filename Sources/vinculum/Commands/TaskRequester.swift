@@ -27,6 +27,27 @@ struct TaskRequester: Sendable {
         return try await send("submit", SubmitTaskBody(terms: terms))
     }
 
+    /// The first task that this requester ever submitted, as events tell; nil when there is none.
+    func firstTask() async throws -> Digest? {
+        var cursor = EventCursor.start
+        while true {
+            let page = try await service.events(
+                EventQuery(
+                    after: cursor, filter: EventFilter(module: MarketPaths.module, account: account), limit: 500,
+                    wait: .zero))
+            for event in page.events where event.kind == MarketEvent.taskSubmitted.rawValue {
+                return try CBORDecoder.read(event.payload) { (decoder) throws(CBORError) -> Digest in
+                    let count = try decoder.array()
+                    let task = try decoder.digest()
+                    for _ in 1..<max(count, 1) { try decoder.skip() }
+                    return task
+                }
+            }
+            guard !page.events.isEmpty, page.next > cursor else { return nil }
+            cursor = page.next
+        }
+    }
+
     @discardableResult
     func send(_ action: String, _ body: some CBORCodable) async throws -> Digest {
         let status = try await service.status()

@@ -47,7 +47,7 @@ struct DemoConfiguration: Sendable {
                 "guarantee.unit": .text("record"), "guarantee.relation": .text("add-or-remove"),
                 "guarantee.delta": .decimal(DemoTask.delta), "guarantee.adversary": .text("everyone"),
                 "guarantee.epsilon_per_job": .decimal(DemoTask.epsilon),
-                "budget.epsilon_total": .decimal(epsilonTotal),
+                "budget.epsilon_total": .decimal(epsilonTotal), "compute.offer": .boolean(true),
             ])
     }
 

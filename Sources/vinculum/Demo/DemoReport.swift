@@ -101,6 +101,29 @@ struct DemoReport: Codable, Sendable {
         var verifiedOffline: Bool
     }
 
+    /// The final model's evaluation on the public records, bought on the market.
+    struct Evaluation: Codable, Sendable {
+        struct Replica: Codable, Sendable {
+            var provider: String
+            var outcome: String
+            var price: String
+        }
+
+        var task: String
+        var status: String
+        var replicas: [Replica]
+        var auditors: [String]
+        /// Whether the beacon had the results computed again.
+        var audited: Bool
+        /// What the providers agreed on.
+        var correct: Int
+        var count: Int
+        /// What the demo computed itself.
+        var correctHere: Int
+        var paid: String
+        var refunded: String
+    }
+
     /// Something that has to hold in every run.
     struct Check: Codable, Sendable {
         var name: String
@@ -133,10 +156,11 @@ struct DemoReport: Codable, Sendable {
     var supply: String
     var burned: String
     var proof: Proof?
+    var evaluation: Evaluation?
     var checks: [Check]
     var processRestarts: Int
     var seconds: Double
 
-    /// Whether every check holds and the job came to its end.
-    var isGood: Bool { checks.allSatisfy(\.holds) && end == "completed" }
+    /// Whether every check holds, the job came to its end, and nobody honest has lost anything.
+    var isGood: Bool { checks.allSatisfy(\.holds) && end == "completed" && detection.honestSlashed.isEmpty }
 }

@@ -14,7 +14,8 @@ struct DemoReportBuilder: Sendable {
     let progress: DemoProgress
 
     func report(
-        federation: [Double], baselines: DemoBaselines.Results, restarts: Int, elapsed: Duration
+        federation: [Double], baselines: DemoBaselines.Results, bought: DemoReport.Evaluation?, restarts: Int,
+        elapsed: Duration
     ) async throws -> DemoReport {
         let facts = try await DemoLedgerFacts.read(ledger, job: job, accounts: accounts)
         let genesis = try Genesis.decode(try DurableFile.read(folder.genesis, limitBytes: 16 << 20))
@@ -28,6 +29,15 @@ struct DemoReportBuilder: Sendable {
             .init(
                 name: "payment proof", holds: proof?.verifiedOffline ?? facts.scan.payments.isEmpty,
                 detail: proof.map { "\($0.payee) was paid \($0.amount), slot \($0.slot)" } ?? "nobody was paid"))
+        if let bought {
+            all.append(
+                .init(
+                    name: "evaluation", holds: bought.count > 0 && bought.correct == bought.correctHere,
+                    detail: bought.count == 0
+                        ? "nobody evaluated the model: the task is \(bought.status)"
+                        : "providers say \(bought.correct) of \(bought.count) records, the demo itself says "
+                            + "\(bought.correctHere)"))
+        }
         let options = marker.plan.options
         return DemoReport(
             dataSet: marker.task.dataName, isFallbackDataSet: marker.task.isFallback, folder: folder.root,
@@ -37,7 +47,7 @@ struct DemoReportBuilder: Sendable {
             refusals: refusals(), payments: try payments(facts), model: facts.record.model.text,
             modelMerkleRoot: facts.lineage?.root.hex ?? "", chain: facts.status.chain, blocks: facts.status.height,
             transactions: facts.scan.nextSlot, failedTransactions: facts.scan.failed, supply: "\(supply.supply)",
-            burned: "\(supply.burned)", proof: proof, checks: all, processRestarts: restarts,
+            burned: "\(supply.burned)", proof: proof, evaluation: bought, checks: all, processRestarts: restarts,
             seconds: (elapsed / .seconds(1) * 100).rounded() / 100)
     }
 

@@ -70,11 +70,16 @@ struct DemoRun: Sendable {
         console.clear()
         console.line(console.dim("the job has ended; waiting for the comparisons and checking the books"))
         let accuracies = try await measured(progress, evaluation)
+        let bought: DemoReport.Evaluation? =
+            if let model = progress.models.last {
+                try await DemoMarket(ledger: ledger, marker: marker, folder: folder, accounts: try accounts)
+                    .evaluation(of: model)
+            } else { nil }
         let results = try await compared
         let builder = DemoReportBuilder(
             folder: folder, marker: marker, ledger: ledger, job: job, accounts: try accounts, progress: progress)
         return try await builder.report(
-            federation: accuracies, baselines: results, restarts: keeper.restarts,
+            federation: accuracies, baselines: results, bought: bought, restarts: keeper.restarts,
             elapsed: ContinuousClock.now - start)
     }
 

@@ -14,6 +14,7 @@ struct DemoTable {
         section("Refusals", refusals)
         section("Paid from the escrow", payments)
         section("The model", model)
+        section("Its evaluation, bought on the market", evaluation)
         section("A proof of one payment", proof)
         section("The books", books)
         return lines.joined(separator: "\n") + "\n"
@@ -166,6 +167,18 @@ struct DemoTable {
 
     private var model: [String] {
         ["  CID          \(report.model)", "  Merkle root  \(report.modelMerkleRoot)"]
+    }
+
+    private var evaluation: [String] {
+        guard let bought = report.evaluation, bought.count > 0 else { return ["  none: the model was not evaluated"] }
+        let accuracy = HumanUnits.fixed(Double(bought.correct) / Double(bought.count), decimals: 3)
+        var table = Table([("provider", .left), ("result", .left), ("tokens", .right)])
+        for replica in bought.replicas { table.add([replica.provider, replica.outcome, replica.price]) }
+        let again = bought.audited ? "computed again by \(bought.auditors.joined(separator: ", "))" : "not audited"
+        return lines(table).filter { !$0.allSatisfy { $0 == " " } } + [
+            "  accuracy \(accuracy): \(bought.correct) of \(bought.count) public records, \(again); "
+                + "paid \(bought.paid)"
+        ]
     }
 
     private var proof: [String] {
