@@ -150,6 +150,24 @@ import Tokens
         #expect(try archive.restore(genesis: genesis, rules: TestChain.rules)?.head == chain.kernel.head)
     }
 
+    @Test("pruning keeps what was asked for, and what a restart needs") func pruningKeepsARestart() throws {
+        let folder = Folder()
+        let genesis = try TestChain.genesis()
+        let archive = try LedgerArchive.open(path: folder.path + "/l.db", chain: genesis.chain)
+        var chain = try TestChain(genesis: genesis, archive: archive)
+        try Self.fill(&chain, blocks: 12)
+        // Without a snapshot every block is needed.
+        #expect(try archive.prune(keeping: 2, head: 12))
+        #expect(try archive.database.firstKeptHeight() <= 1)
+        try archive.takeSnapshot(of: chain.kernel.committedState().store, height: 12)
+        try Self.fill(&chain, blocks: 8, from: 12)
+        while try !archive.prune(keeping: 2, head: 20) {}
+        #expect(try archive.database.firstKeptHeight() == 12)
+        while try !archive.prune(keeping: 15, head: 20) {}
+        #expect(try archive.database.firstKeptHeight() == 12)
+        #expect(try archive.restore(genesis: genesis, rules: TestChain.rules)?.head == chain.kernel.head)
+    }
+
     @Test("a change set that is not the certified one does not restore") func corruptChain() throws {
         let folder = Folder()
         let genesis = try TestChain.genesis()

@@ -63,8 +63,7 @@ import Testing
     }
 
     @Test(arguments: [0, 1, 65_536, 3_000_001]) func objectsStreamBothWays(size: Int) async throws {
-        var generator = SystemRandomNumberGenerator()
-        let bytes = (0..<size).map { _ in UInt8.random(in: 0...255, using: &generator) }
+        let bytes = (0..<UInt32(size)).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 13) }
         let id = CID.of(raw: bytes)
         try await withServer(FixtureService()) { address async throws in
             let client = NodeClient(address)
@@ -146,6 +145,24 @@ import Testing
             var status = stat()
             #expect(stat(path, &status) == 0)
             #expect(status.st_mode & 0o777 == 0o600)
+        }
+    }
+}
+
+/// Clients of several nodes.
+struct PreferredNodesTests {
+    @Test func theNextNodeIsAskedWhenTheFirstIsAway() async throws {
+        try await withServer(FixtureService()) { address async throws in
+            let away = NodeAddress.unixSocket(path: "/tmp/vin-nobody-listens-here.sock")
+            let client = NodeClient(preferring: [away, address])
+            for _ in 0..<3 { #expect(try await client.status().height == 7) }
+        }
+    }
+
+    @Test func withoutAnyTheErrorSaysSo() async throws {
+        let away = (1...3).map { NodeAddress.unixSocket(path: "/tmp/vin-nobody-\($0).sock") }
+        await #expect(throws: ServiceError(.unreachable, "")) {
+            try await NodeClient(preferring: away).status()
         }
     }
 }

@@ -105,14 +105,26 @@ final class FixtureService: NodeService {
     func events(_ query: EventQuery) async throws(ServiceError) -> EventPage {
         let deadline = ContinuousClock.now.advanced(by: query.wait)
         while true {
-            let later = state.withLock { $0.events }.filter { $0.cursor > query.after }
-            let wanted = later.filter {
-                query.filter.admits(module: $0.module, kind: $0.kind, path: $0.path, accounts: $0.accounts)
+            let all = state.withLock { $0.events }
+            // By halves, since cursors ascend: a page costs what it holds, however long the log is.
+            var (start, end) = (0, all.count)
+            while start < end {
+                let middle = (start + end) / 2
+                if all[middle].cursor > query.after { end = middle } else { start = middle + 1 }
             }
-            let page = Array(wanted.prefix(query.limit))
+            var page: [EventRecord] = []
+            var place = start
+            while place < all.count, page.count < query.limit {
+                let event = all[place]
+                if query.filter.admits(
+                    module: event.module, kind: event.kind, path: event.path, accounts: event.accounts)
+                {
+                    page.append(event)
+                }
+                place += 1
+            }
             if !page.isEmpty || ContinuousClock.now >= deadline || Task.isCancelled {
-                let next = page.count == wanted.count ? later.last?.cursor : page.last?.cursor
-                return EventPage(events: page, next: next ?? query.after)
+                return EventPage(events: page, next: place > start ? all[place - 1].cursor : query.after)
             }
             try? await Task.sleep(for: .milliseconds(5))
         }
