@@ -186,7 +186,7 @@ let package = Package(
                 "Tokens",
                 "Training", .product(name: "Logging", package: "swift-log"),
             ]),
-        tests("NodeAPI", ["NodeAPI", "Node", "Federation", "Privacy", "Primitives"]),
+        tests("NodeAPI", ["NodeAPI", "Node", "PluginHost", "Federation", "Privacy", "Primitives"]),
         tests("CommandLine", ["vinculum", "NodeAPI", "Node", "Primitives"]),
         tests("Tidy", []),
         tests("Acceptance", ["NodeAPI", "Node"]),

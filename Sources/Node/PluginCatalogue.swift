@@ -44,7 +44,8 @@ public struct PluginCatalogue: PluginSource {
     public init(_ policy: SitePolicy, logger: Logger? = nil) {
         self.init(
             folder: InstallPrefix.pluginFolder, trustedKeysFolder: policy.trustedKeysFolder,
-            allowedUnsigned: policy.allowedUnsigned, isolation: policy.isolationPolicy, logger: logger)
+            allowedUnsigned: policy.allowedUnsigned, isolation: policy.isolationPolicy, logger: logger,
+            settings: { id in try policy.pluginSettings(id) })
     }
 
     /// What a node of this version lends: the log; clock, random numbers and the thread check are the host's own.

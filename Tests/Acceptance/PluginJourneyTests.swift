@@ -70,6 +70,7 @@ struct PluginJourneyTests {
     /// All five in one build folder, so that the SDK is compiled once; unoptimised, since the walk above builds a release.
     @Test func theTemplatesInSwiftBuildAndPass() throws {
         let prefix = try prefix()
+        var digests: [String: String] = [:]
         for kind in ["consensus", "privacy", "verifier", "bridge", "runtime"] {
             let result = try shell(
                 """
@@ -80,7 +81,24 @@ struct PluginJourneyTests {
                 """, prefix)
             #expect(result.status == 0, "\(kind): \(result.output)\(result.errors)")
             #expect(result.output.contains("\"passed\": true"), "\(kind)")
+            digests[kind] = Self.digest(result)
         }
+        // The verifiers in Swift and in C keep the same rules: no two sites could tell them apart.
+        let other = try shell(
+            """
+            vinculum plugin new --kind verifier --language c --id org.example.other other
+            make -s -C other
+            vinculum plugin check other --json
+            """, prefix)
+        #expect(Self.digest(other) != nil && Self.digest(other) == digests["verifier"], "\(other.output)")
+        #expect(digests["bridge"] == nil && digests["consensus"] != digests["verifier"])
+    }
+
+    /// What `plugin check --json` says of the plugin's behaviour; the document is the output from its first brace on.
+    private static func digest(_ result: CommandResult) -> String? {
+        guard let start = result.output.firstIndex(of: "{") else { return nil }
+        let object = try? JSONSerialization.jsonObject(with: Data(result.output[start...].utf8))
+        return (object as? [String: Any])?["conformance_digest"] as? String
     }
 
     @Test(arguments: ["consensus-solo", "privacy-dp", "verify-spotcheck", "verify-benchmark", "runtime-process"])

@@ -1,6 +1,7 @@
 import Federation
 import Foundation
 import Node
+import PluginHost
 import Primitives
 import Privacy
 import Testing
@@ -99,9 +100,25 @@ import Testing
     }
 
     @Test func pluginsHaveTablesOfTheirOwn() throws {
-        let resolved = try Self.node("[plugin.\"org.example.x\"]\nlevel = 3\n")
-        let own = NodeConfiguration(resolved: resolved, baseFolder: "/b").pluginTable("org.example.x")
-        #expect(own["level"] == .integer(3))
+        let table = "[plugin.\"org.example.x\"]\nlevel = 3\nfast = true\nname = \"n\"\n"
+        let settings = ["level": "3", "fast": "true", "name": "n"]
+        let node = NodeConfiguration(resolved: try Self.node(table), baseFolder: "/b")
+        #expect(try node.pluginSettings("org.example.x") == settings)
+        #expect(try node.pluginSettings("org.example.y").isEmpty)
+        let site = try SitePolicy(text: Self.site + "\n" + table, file: "site.toml", baseFolder: "/s")
+        #expect(try site.pluginSettings("org.example.x") == settings)
+        let odd = NodeConfiguration(resolved: try Self.node("[plugin.\"x\"]\na = [1]\n"), baseFolder: "/b")
+        #expect(throws: PluginError.self) { try odd.pluginSettings("x") }
+    }
+
+    @Test func theOperatorSaysWherePluginsRun() throws {
+        let table = "[plugins]\nisolation = \"process\"\nisolated = [\"a.b\"]\nin_process = [\"c.d\"]\n"
+        let policy = IsolationPolicy(isolatesEverything: true, isolated: ["a.b"], inProcess: ["c.d"])
+        #expect(NodeConfiguration(resolved: try Self.node(table), baseFolder: "/b").isolationPolicy == policy)
+        let site = try SitePolicy(text: Self.site + "\n" + table, file: "site.toml", baseFolder: "/s")
+        #expect(site.isolationPolicy == policy)
+        #expect(
+            try SitePolicy(text: Self.site, file: "site.toml", baseFolder: "/s").isolationPolicy == IsolationPolicy())
     }
 
     @Test func relativePathsStartFromTheFile() throws {

@@ -49,27 +49,9 @@ public struct NodeConfiguration: Sendable {
     public var waitLimit: Duration { resolved.milliseconds("api.wait_limit_ms") }
     public var connectionLimit: Int { resolved.integer("api.connection_limit") }
 
-    /// A plugin's own table, unchecked; empty when the file has none.
-    public func pluginTable(_ id: String) -> [String: ConfigurationValue] {
-        if case .table(let all) = resolved.openTables["plugin"], case .table(let own) = all[id] { own } else { [:] }
-    }
-
-    /// A plugin's own table in the form that plugins take; its schema decides what is allowed.
+    /// A plugin's own table in the form that plugins take.
     public func pluginSettings(_ id: String) throws(PluginError) -> [String: String] {
-        var settings: [String: String] = [:]
-        for (key, value) in pluginTable(id) {
-            switch value {
-            case .text(let text): settings[key] = text
-            case .integer(let number): settings[key] = "\(number)"
-            case .boolean(let flag): settings[key] = flag ? "true" : "false"
-            default:
-                throw PluginError(
-                    .setting, plugin: id, call: "configure",
-                    "plugin.\"\(id)\".\(key) is not an integer, a boolean or text",
-                    hint: "`vinculum plugin info \(id)` lists its settings")
-            }
-        }
-        return settings
+        try PluginKeys.settings(of: id, resolved)
     }
 
     private func path(_ key: String) -> String { absolutePath(resolved.text(key), from: baseFolder) }

@@ -29,4 +29,26 @@ enum PluginKeys {
             isolatesEverything: resolved.text("plugins.isolation") == "process",
             isolated: Set(resolved.list("plugins.isolated")), inProcess: Set(resolved.list("plugins.in_process")))
     }
+
+    /// The operator's settings of one plugin, from `[plugin.ID]`, in the form that plugins take; the plugin's schema
+    /// decides what is allowed. Empty where the file has no such table.
+    static func settings(
+        of id: String, _ resolved: ResolvedConfiguration
+    ) throws(PluginError) -> [String: String] {
+        guard case .table(let all) = resolved.openTables["plugin"], case .table(let own) = all[id] else { return [:] }
+        var settings: [String: String] = [:]
+        for (key, value) in own {
+            switch value {
+            case .text(let text): settings[key] = text
+            case .integer(let number): settings[key] = "\(number)"
+            case .boolean(let flag): settings[key] = flag ? "true" : "false"
+            default:
+                throw PluginError(
+                    .setting, plugin: id, call: "configure",
+                    "plugin.\"\(id)\".\(key) is not an integer, a boolean or text",
+                    hint: "`vinculum plugin info \(id)` lists its settings")
+            }
+        }
+        return settings
+    }
 }

@@ -9,8 +9,10 @@ extension SitePolicy {
             "compute":
                 "Lending this machine to tasks over public inputs, for tokens. The data above is never part of it.",
             "budget": "How much privacy may be spent, over all jobs together. The ledger keeps the account.",
-            "plugins": "Where this site's plugins run, and which unsigned ones are taken.",
+            "plugins":
+                "Where this site's plugins run. A plugin's own settings go in [plugin.ID]; the plugin checks them.",
         ],
+        openTables: ["plugin"],
         keys: siteKeys + policyKeys + computeKeys
             + GuaranteeKeys.keys(
                 section: "guarantee", epsilonName: "epsilon_per_job", epsilonMeaning: "The most epsilon for one job.",

@@ -32,6 +32,12 @@ public struct SitePolicy: Sendable {
     }
     public var allowedUnsigned: [String] { resolved.list("plugins.allow_unsigned_sha256") }
     public var isolationPolicy: IsolationPolicy { PluginKeys.policy(resolved) }
+
+    /// A plugin's own table in the form that plugins take.
+    public func pluginSettings(_ id: String) throws(PluginError) -> [String: String] {
+        try PluginKeys.settings(of: id, resolved)
+    }
+
     public var dryRun: Bool { resolved.boolean("policy.dry_run") }
     public var leastMembers: Int { resolved.integer("policy.least_members") }
     /// Nil where the owner lends nothing.
