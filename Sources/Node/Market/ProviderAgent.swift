@@ -52,7 +52,7 @@ public actor ProviderAgent {
         }
     }
 
-    /// Does all that is waited for now; false when there was nothing.
+    /// Does all that waits; false when there was nothing.
     @discardableResult
     public func turn() async throws -> Bool {
         var acted = false
