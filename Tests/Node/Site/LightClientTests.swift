@@ -275,6 +275,7 @@ struct LightClientTests {
                 return old
             }
         }
+        defer { gate.open() }
         async let late = scene.client.value(at: scene.path)
         while scene.liar.count(of: "state") == 0 { await Task.yield() }
         #expect(try await scene.client.value(at: scene.unknown) == nil)
