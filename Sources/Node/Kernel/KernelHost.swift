@@ -232,6 +232,8 @@ struct KernelHost: SerialThreadState {
     }
 
     var nextDeadline: ContinuousClock.Instant? {
+        // Timers that are due wait for the disk too.
+        if stalled != nil { return retryAt }
         let timer = timers.values.min().map { due in
             let time = WallClock.milliseconds()
             return ContinuousClock.now + .milliseconds(Int64(clamping: due > time ? due - time : 0))

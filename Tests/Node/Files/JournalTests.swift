@@ -60,6 +60,7 @@ struct JournalTests {
         let garbage = random.bytes(Int.random(in: 1...3_000, using: &random))
         try overwrite(path, try DurableFile.read(path) + garbage)
         #expect(try records(path) == written, "seed \(seed)")
+        #expect(try DurableFile.read(path).count == ends.last)
         // Zeroes, as a file system leaves them that made room and did not write.
         try overwrite(path, try DurableFile.read(path) + [UInt8](repeating: 0, count: 4_096))
         #expect(try records(path) == written)

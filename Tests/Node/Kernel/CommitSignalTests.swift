@@ -14,7 +14,7 @@ struct CommitSignalTests {
         await signal.wait(above: 2, atMost: .seconds(60))
         await signal.wait(above: 99, atMost: .zero)
         await signal.wait(above: 99, atMost: .seconds(-1))
-        #expect(ContinuousClock.now - start < .seconds(10))
+        #expect(ContinuousClock.now - start < .seconds(50))
     }
 
     @Test("all waiters are woken by the next block")

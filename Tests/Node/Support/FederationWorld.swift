@@ -19,12 +19,24 @@ actor FederationWorld: StateReader, ObjectReader {
     /// Members that are not played.
     private let absent: Set<UInt64>
     private let memberKeys: [UInt64]
+    /// Auditors that are played, and whether the aggregator is.
+    private let auditing: [UInt64]
+    private let aggregates: Bool
+    private var makeUpdate: (@Sendable (UInt64, UInt32) throws -> [UInt8])?
 
     static let auditorKeys: [UInt64] = [31, 32, 33]
 
-    init(members: [UInt64] = [11, 12], played absent: Set<UInt64> = [11]) throws {
+    /// - Parameters:
+    ///   - absent: members that the script does not play, because the test does.
+    ///   - auditing: auditors that the script plays.
+    init(
+        members: [UInt64] = [11, 12], played absent: Set<UInt64> = [11],
+        auditing: [UInt64] = FederationWorld.auditorKeys, aggregates: Bool = true
+    ) throws {
         memberKeys = members
         self.absent = absent
+        self.auditing = auditing
+        self.aggregates = aggregates
         let everyone = [1, 2] + members + Self.auditorKeys
         let allocations = everyone.map { Transfer(to: LedgerHarness.account($0), amount: Amount(tokens: 1_000_000)) }
         ledger = try LedgerHarness(
@@ -92,6 +104,14 @@ actor FederationWorld: StateReader, ObjectReader {
         try ledger.apply(module, ActionCall(action, body), from: key, afterMilliseconds: 10).code
     }
 
+    @discardableResult
+    func sendEncoded(_ action: String, _ body: [UInt8], from key: UInt64, module: String) throws -> ResultCode {
+        try ledger.apply(module, ActionCall(action: action, body: body), from: key, afterMilliseconds: 10).code
+    }
+
+    /// What played members reveal, by key and round; bytes that are no update otherwise.
+    func setUpdates(_ make: @escaping @Sendable (UInt64, UInt32) throws -> [UInt8]) { makeUpdate = make }
+
     func pass(milliseconds: UInt64) throws { try ledger.block([], afterMilliseconds: milliseconds) }
 
     /// Submits a job with a stored model.
@@ -117,8 +137,8 @@ actor FederationWorld: StateReader, ObjectReader {
             for key in memberKeys where !absent.contains(key) {
                 if try await moveMember(reader, key) { moved = true }
             }
-            for key in Self.auditorKeys where try await moveAuditor(reader, key) { moved = true }
-            if try await moveAggregator(reader) { moved = true }
+            for key in auditing where try await moveAuditor(reader, key) { moved = true }
+            if aggregates, try await moveAggregator(reader) { moved = true }
         }
         return moved
     }
@@ -136,20 +156,22 @@ actor FederationWorld: StateReader, ObjectReader {
         case .commit(let round, _):
             let commitment = Commitment.digest(
                 chain: LedgerHarness.chain, job: job.job, round: round, member: account, salt: salt,
-                update: update(job, key, round))
+                update: try update(job, key, round))
             try send(
                 "commit",
                 CommitBody(job: job.job, round: round, commitment: commitment, cost: job.terms.costPerRound), from: key)
         case .reveal(let round):
             try send(
                 "reveal",
-                RevealBody(job: job.job, round: round, update: update(job, key, round), salt: salt, size: 3), from: key)
+                RevealBody(job: job.job, round: round, update: try update(job, key, round), salt: salt, size: 3),
+                from: key)
         }
         return true
     }
 
-    private func update(_ job: JobReader, _ key: UInt64, _ round: UInt32) -> CID {
-        .of(raw: job.job.bytes + [UInt8(key), UInt8(round)])
+    private func update(_ job: JobReader, _ key: UInt64, _ round: UInt32) throws -> CID {
+        guard let makeUpdate else { return .of(raw: job.job.bytes + [UInt8(key), UInt8(round)]) }
+        return store(try makeUpdate(key, round))
     }
 
     private func moveAuditor(_ job: JobReader, _ key: UInt64) async throws -> Bool {

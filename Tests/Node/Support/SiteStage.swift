@@ -154,15 +154,15 @@ final class SiteStage: Sendable {
     ///
     /// - Parameter name: another process of the same time needs another log.
     func agent(
-        at name: String = "spending.journal", gateway: WorldGateway? = nil, work: StubWork? = nil,
-        rules: SiteRules = Samples.rules(), settings: SiteAgent.Settings = .quick
+        at name: String = "spending.journal", key: UInt64 = SiteStage.key, gateway: WorldGateway? = nil,
+        work: StubWork? = nil, audit: any AuditWork = NoAudit(), rules: SiteRules = Samples.rules(),
+        settings: SiteAgent.Settings = .quick
     ) throws -> SiteAgent {
         let gateway = gateway ?? WorldGateway(world: world)
         return SiteAgent(
             gateway: gateway,
-            sender: SignedSender(
-                key: LedgerHarness.key(Self.key), lane: 0, gateway: gateway, feeLimit: .zero),
-            policy: rules, work: work ?? self.work, audit: NoAudit(), objects: try ObjectStore(folder: objectFolder),
+            sender: SignedSender(key: LedgerHarness.key(key), lane: 0, gateway: gateway, feeLimit: .zero),
+            policy: rules, work: work ?? self.work, audit: audit, objects: try ObjectStore(folder: objectFolder),
             log: try SpendingLog(path: folder.path(name)), dataset: FederationWorld.dataset(of: Self.key),
             logger: Logger(label: "site") { _ in LinesHandler(lines: self.lines) }, settings: settings)
     }
