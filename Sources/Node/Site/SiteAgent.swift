@@ -130,7 +130,7 @@ public actor SiteAgent {
     }
 
     /// Whether an error says nothing of the duty: the node was not there, or lied.
-    private static func concernsTheNode(_ error: any Error) -> Bool {
+    static func concernsTheNode(_ error: any Error) -> Bool {
         switch error {
         case is CancellationError: true
         case let error as LightClientError: !error.concernsOneObject

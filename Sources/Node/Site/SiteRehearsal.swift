@@ -45,7 +45,7 @@ public struct SiteRehearsal: Sendable {
                 do {
                     say(try await judge(reader), reader)
                 } catch {
-                    guard let trouble = OwnTrouble(error) else { throw error }
+                    guard !SiteAgent.concernsTheNode(error), let trouble = OwnTrouble(error) else { throw error }
                     say(.refuse(trouble.reason, detail: "\(error)"), reader)
                 }
             }
