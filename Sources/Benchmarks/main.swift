@@ -7,7 +7,7 @@ let usage = """
     Usage: vinculum-bench SUBCOMMAND [--form text|markdown] [OPTIONS]
 
       ledger      signed transfers against signature checks alone; bytes written; restart
-                  [--accounts 1000000] [--transactions 200000] [--block 2000] [--folder .]
+                  [--accounts 1000000] [--transactions 200000] [--block 2000] [--folder .] [--file KEPT]
       federation  ten sites train on MNIST-5k, against Flower's simulation engine
                   --data FOLDER [--rounds 10] [--peer-python FILE] [--peer-script FILE]
       plugins     calls: direct, in this process, isolated; a long vector in shared memory --prefix FOLDER
@@ -57,11 +57,12 @@ func runBenchmarks() async throws {
     }
     switch subcommand {
     case "ledger":
-        let (options, report) = try options(["accounts", "transactions", "block", "folder"])
+        let (options, report) = try options(["accounts", "transactions", "block", "folder", "file"])
         let benchmark = LedgerBenchmark(
             accountCount: try options.count("accounts", default: 1_000_000),
             transactionCount: try options.count("transactions", default: 200_000),
-            blockSize: try options.count("block", default: 2_000), folder: options.text("folder") ?? ".")
+            blockSize: try options.count("block", default: 2_000), folder: options.text("folder") ?? ".",
+            file: options.text("file"))
         try await benchmark.run(report)
     case "federation":
         let (options, report) = try options(["data", "rounds", "peer-python", "peer-script"])

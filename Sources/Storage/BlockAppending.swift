@@ -3,6 +3,7 @@ struct Tail {
     var height: UInt64?
     var nextSlot: UInt64
     var nextSequence: UInt64
+    var index: PendingIndex
 }
 
 extension LedgerDatabase {
@@ -21,79 +22,87 @@ extension LedgerDatabase {
         guard indexes.transactionIDs.isEmpty || indexes.transactionIDs.count == Int(record.transactionCount) else {
             throw .outOfRange("the number of transaction ids is not the number of transactions")
         }
-        let firstSlot = next.nextSlot
-        let firstSequence = next.nextSequence
+        guard let eventCount = UInt32(exactly: indexes.events.count) else {
+            throw .outOfRange("\(indexes.events.count) events in one block")
+        }
+        let summary = BlockSummary(
+            height: record.height, timeMilliseconds: record.timeMilliseconds, firstSlot: next.nextSlot,
+            transactionCount: record.transactionCount, firstSequence: next.nextSequence, eventCount: eventCount,
+            header: record.header, certificate: record.certificate)
+        var pending = next.index
+        pending.blockCount += 1
+        pending.entryCount += indexes.transactionIDs.count + indexes.events.count
+        let settled = pending
         try connection.transaction { () throws(StorageError) in
-            try insert(record, firstSlot: firstSlot)
-            try SortedRuns.append(
-                indexes.transactionIDs.enumerated().map { .init(key: SortedRuns.key($1), offset: UInt32($0)) },
-                subject: .transactions, base: firstSlot, to: connection)
-            try insert(indexes.events, height: record.height, firstSequence: firstSequence)
-            for tile in indexes.tiles { try insert(tile) }
+            try insert(summary)
+            try insert(bodyOf: record, indexes)
+            for run in indexes.hashes { try insert(run) }
+            if settled.isFull { try settleIndexes(through: record.height) }
         }
         next.height = record.height
         next.nextSlot += UInt64(record.transactionCount)
         next.nextSequence += UInt64(indexes.events.count)
+        next.index = settled.isFull ? PendingIndex() : settled
         tail = next
     }
 
-    private func insert(_ record: BlockRecord, firstSlot: UInt64) throws(StorageError) {
-        let summary = BlockSummary(
-            height: record.height, timeMilliseconds: record.timeMilliseconds, firstSlot: firstSlot,
-            transactionCount: record.transactionCount, header: record.header, certificate: record.certificate)
+    private func insert(_ summary: BlockSummary) throws(StorageError) {
         try connection.run(
-            "INSERT INTO blocks VALUES(?, ?, ?, ?, ?, ?, ?)", .key(record.height), .key(record.timeMilliseconds),
-            .key(firstSlot), .integer(Int64(record.transactionCount)), .integer(summary.checksum),
-            .blob(record.header), .blob(record.certificate))
-        var checksum = Checksum()
-        checksum.add(record.height)
-        checksum.add(record.changes)
-        checksum.add(record.receipts)
-        checksum.add(record.transactions)
-        try connection.run(
-            "INSERT INTO bodies VALUES(?, ?, ?, ?, ?)", .key(record.height), .integer(Int64(checksum.value)),
-            .blob(record.changes), .blob(record.receipts), .blob(record.transactions))
+            "INSERT INTO blocks VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)", .key(summary.height),
+            .key(summary.timeMilliseconds), .key(summary.firstSlot), .integer(Int64(summary.transactionCount)),
+            .key(summary.firstSequence), .integer(Int64(summary.eventCount)), .integer(summary.checksum),
+            .blob(summary.header), .blob(summary.certificate))
     }
 
-    private func insert(_ tile: HashTile) throws(StorageError) {
+    private func insert(bodyOf record: BlockRecord, _ indexes: BlockIndexes) throws(StorageError) {
+        let events = EventCoding.encode(indexes.events)
+        let keys = SortedRuns.encodeKeys(indexes.transactionIDs)
         try connection.run(
-            "INSERT INTO tiles VALUES(?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET checksum = excluded.checksum, "
-                + "hashes = excluded.hashes", .integer(Int64(tile.tree)), .integer(Int64(tile.level)),
-            .key(tile.position), .integer(tile.checksum), .blob(tile.hashes))
+            "INSERT INTO bodies VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)", .key(record.height),
+            .integer(record.changes.withUnsafeBytes { BodyChecksum.of(record.height, [$0]) }),
+            .integer(events.withUnsafeBytes { BodyChecksum.of(record.height, [$0]) }),
+            .integer(
+                record.receipts.withUnsafeBytes { receipts in
+                    record.transactions.withUnsafeBytes { BodyChecksum.of(record.height, [receipts, $0]) }
+                }), .blob(record.changes), .blob(events), .blob(keys), .blob(record.receipts),
+            .blob(record.transactions))
     }
 
     func nextSequence() throws(StorageError) -> UInt64 { try currentTail().nextSequence }
 
-    private func currentTail() throws(StorageError) -> Tail {
+    func currentTail() throws(StorageError) -> Tail {
         if let tail { return tail }
-        let events = try connection.first(
-            "SELECT first_sequence + event_count FROM events ORDER BY first_sequence DESC LIMIT 1"
-        ) { (row) throws(StorageError) in row.unsigned(0) }
-        let kept = try metaNumber("next_sequence")
         let last = try connection.first(
-            "SELECT height, first_slot + transaction_count FROM blocks ORDER BY height DESC LIMIT 1"
-        ) { (row) throws(StorageError) in (row.unsigned(0), row.unsigned(1)) }
-        let found = Tail(height: last?.0, nextSlot: last?.1 ?? 0, nextSequence: max(events ?? 1, kept ?? 1))
+            "SELECT height, first_slot + transaction_count, first_sequence + event_count FROM blocks "
+                + "ORDER BY height DESC LIMIT 1"
+        ) { (row) throws(StorageError) in (row.unsigned(0), row.unsigned(1), row.unsigned(2)) }
+        let found = Tail(
+            height: last?.0, nextSlot: last?.1 ?? 0, nextSequence: last?.2 ?? 1, index: try pendingIndex())
         tail = found
         return found
+    }
+}
+
+/// Checksums of the parts of a body that are read apart from one another.
+enum BodyChecksum {
+    static func of(_ height: UInt64, _ parts: [UnsafeRawBufferPointer]) -> Int64 {
+        var checksum = Checksum()
+        checksum.add(height)
+        for part in parts { checksum.add(part) }
+        return Int64(checksum.value)
     }
 }
 
 extension BlockSummary {
     var checksum: Int64 {
         var checksum = Checksum()
-        for number in [height, timeMilliseconds, firstSlot, UInt64(transactionCount)] { checksum.add(number) }
+        for number in [
+            height, timeMilliseconds, firstSlot, UInt64(transactionCount), firstSequence, UInt64(eventCount),
+        ] {
+            checksum.add(number)
+        }
         checksum.add(header)
         checksum.add(certificate)
-        return Int64(checksum.value)
-    }
-}
-
-extension HashTile {
-    var checksum: Int64 {
-        var checksum = Checksum()
-        for number in [UInt64(tree), UInt64(level), position] { checksum.add(number) }
-        checksum.add(hashes)
         return Int64(checksum.value)
     }
 }

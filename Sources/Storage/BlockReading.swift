@@ -16,25 +16,60 @@ extension LedgerReader {
 
     /// The block that holds a slot of the transaction history.
     public func summary(slot: UInt64) throws(StorageError) -> BlockSummary? {
-        let found = try connection.first(
-            Self.summaryColumns + "WHERE first_slot <= ? AND transaction_count > 0 ORDER BY first_slot DESC LIMIT 1",
-            .key(slot), read: Self.readSummary)
-        guard let found, slot - found.firstSlot < UInt64(found.transactionCount) else { return nil }
+        try connection.reading { () throws(StorageError) in
+            guard let height = try lastBlock(with: .firstSlot, atMost: slot), let found = try summary(height: height),
+                slot - found.firstSlot < UInt64(found.transactionCount)
+            else { return nil }
+            return found
+        }
+    }
+
+    /// Numbers of blocks that rise with the height.
+    enum RisingColumn {
+        case firstSlot, firstSequence
+
+        var query: String {
+            switch self {
+            case .firstSlot: "SELECT first_slot FROM blocks WHERE height = ?"
+            case .firstSequence: "SELECT first_sequence FROM blocks WHERE height = ?"
+            }
+        }
+    }
+
+    /// The highest block whose number is at most `value`, found by halving: an index would be another page to write
+    /// with every block.
+    func lastBlock(
+        with column: RisingColumn, atMost value: UInt64, from least: UInt64? = nil
+    ) throws(StorageError) -> UInt64? {
+        let ends = try connection.first("SELECT min(height), max(height) FROM blocks") { (row) throws(StorageError) in
+            row.isNull(0) ? nil : (row.unsigned(0), row.unsigned(1))
+        }
+        guard let (first, last) = ends ?? nil else { return nil }
+        var (low, high) = (max(first, least ?? first), last)
+        guard low <= high, try number(column, height: low) <= value else { return nil }
+        while low < high {
+            let middle = high - (high - low) / 2
+            if try number(column, height: middle) <= value { low = middle } else { high = middle - 1 }
+        }
+        return low
+    }
+
+    private func number(_ column: RisingColumn, height: UInt64) throws(StorageError) -> UInt64 {
+        let found = try connection.first(column.query, .key(height)) { (row) throws(StorageError) in row.unsigned(0) }
+        guard let found else { throw .corruptRow(table: "blocks", key: height) }
         return found
     }
 
     /// The body of a block; nil when there is no such block, `.pruned` when it was deleted.
     public func body(height: UInt64) throws(StorageError) -> BlockBody? {
         let found = try connection.first(
-            "SELECT checksum, changes, receipts, transactions FROM bodies WHERE height = ?", .key(height)
+            "SELECT changes_checksum, checksum, changes, receipts, transactions FROM bodies WHERE height = ?",
+            .key(height)
         ) { (row) throws(StorageError) in
-            var checksum = Checksum()
-            checksum.add(height)
-            for column: Int32 in 1...3 { checksum.add(row.borrowed(column)) }
-            guard row.unsigned(0) == UInt64(checksum.value) else {
-                throw StorageError.corruptRow(table: "bodies", key: height)
-            }
-            return BlockBody(transactions: row.bytes(3), receipts: row.bytes(2), changes: row.bytes(1))
+            guard row.integer(0) == BodyChecksum.of(height, [row.borrowed(2)]),
+                row.integer(1) == BodyChecksum.of(height, [row.borrowed(3), row.borrowed(4)])
+            else { throw StorageError.corruptRow(table: "bodies", key: height) }
+            return BlockBody(transactions: row.bytes(4), receipts: row.bytes(3), changes: row.bytes(2))
         }
         if found == nil {
             let kept = try firstKeptHeight()
@@ -44,54 +79,46 @@ extension LedgerReader {
         return found
     }
 
-    /// Hands over the change sets from a height on, in order, for restart. The bytes are valid inside `body` only,
-    /// which stops the walk by answering false.
+    /// Hands over the change sets of a range of heights, in order, for restart; nothing else of a block is read. The
+    /// bytes are valid inside `body` only, which stops the walk by answering false.
     public func forEachChanges(
-        from height: UInt64, _ body: (_ height: UInt64, _ changes: UnsafeRawBufferPointer) throws(StorageError) -> Bool
+        in heights: ClosedRange<UInt64>,
+        _ body: (_ height: UInt64, _ changes: UnsafeRawBufferPointer) throws(StorageError) -> Bool
     ) throws(StorageError) {
         let kept = try firstKeptHeight()
-        if height < kept { throw .pruned(firstKeptHeight: kept) }
+        if heights.lowerBound < kept { throw .pruned(firstKeptHeight: kept) }
         try connection.each(
-            "SELECT height, checksum, changes, receipts, transactions FROM bodies WHERE height >= ? ORDER BY height",
-            .key(height)
+            "SELECT height, changes_checksum, changes FROM bodies WHERE height BETWEEN ? AND ? ORDER BY height",
+            .key(heights.lowerBound), .key(heights.upperBound)
         ) { (row) throws(StorageError) in
-            var checksum = Checksum()
-            checksum.add(row.unsigned(0))
-            for column: Int32 in 2...4 { checksum.add(row.borrowed(column)) }
-            guard row.unsigned(1) == UInt64(checksum.value) else {
+            let changes = row.borrowed(2)
+            guard row.integer(1) == BodyChecksum.of(row.unsigned(0), [changes]) else {
                 throw StorageError.corruptRow(table: "bodies", key: row.unsigned(0))
             }
-            return try body(row.unsigned(0), row.borrowed(2))
+            return try body(row.unsigned(0), changes)
         }
     }
 
-    /// The slots of transactions whose id starts with the same 8 bytes: mostly none or one. The caller compares ids.
+    /// The slots of transactions whose id starts with the same bytes as this one: mostly none or one. The caller
+    /// compares ids.
     public func slots(transactionID: [UInt8]) throws(StorageError) -> [UInt64] {
-        try SortedRuns.values(
-            key: SortedRuns.key(transactionID), subject: .transactions, from: 0, limit: .max, in: connection)
-    }
-
-    public func tile(tree: UInt8, level: UInt8, position: UInt64) throws(StorageError) -> [UInt8]? {
-        try connection.first(
-            "SELECT checksum, hashes FROM tiles WHERE tree = ? AND level = ? AND position = ?",
-            .integer(Int64(tree)), .integer(Int64(level)), .key(position)
-        ) { (row) throws(StorageError) in
-            let tile = HashTile(tree: tree, level: level, position: position, hashes: row.bytes(1))
-            guard row.integer(0) == tile.checksum else {
-                throw StorageError.corruptRow(table: "tiles", key: position)
-            }
-            return tile.hashes
+        let key = SortedRuns.key(transactionID)
+        return try connection.reading { () throws(StorageError) in
+            try SortedRuns.values(key: key, subject: .transactions, from: 0, limit: .max, in: connection)
+                + pendingSlots(key: key)
         }
     }
 
     private static let summaryColumns =
-        "SELECT height, time_ms, first_slot, transaction_count, checksum, header, certificate FROM blocks "
+        "SELECT height, time_ms, first_slot, transaction_count, first_sequence, event_count, checksum, header, "
+        + "certificate FROM blocks "
 
     private static func readSummary(_ row: Row) throws(StorageError) -> BlockSummary {
         let summary = BlockSummary(
             height: row.unsigned(0), timeMilliseconds: row.unsigned(1), firstSlot: row.unsigned(2),
-            transactionCount: UInt32(clamping: row.integer(3)), header: row.bytes(5), certificate: row.bytes(6))
-        guard summary.checksum == row.integer(4) else {
+            transactionCount: UInt32(clamping: row.integer(3)), firstSequence: row.unsigned(4),
+            eventCount: UInt32(clamping: row.integer(5)), header: row.bytes(7), certificate: row.bytes(8))
+        guard summary.checksum == row.integer(6) else {
             throw .corruptRow(table: "blocks", key: summary.height)
         }
         return summary
@@ -100,7 +127,7 @@ extension LedgerReader {
 
 extension LedgerDatabase {
     /// Deletes bodies and events below a height, at most `batch` blocks a transaction, so that other writes can pass
-    /// between calls. Headers, certificates, tiles and indexes stay.
+    /// between calls. Headers, certificates, hashes and indexes stay.
     ///
     /// - Returns: true when everything below the height is gone.
     @discardableResult
@@ -113,24 +140,20 @@ extension LedgerDatabase {
         guard let first, first < target else { return true }
         let end = target - first > batch ? first + batch : target
         let next = try nextSequence()
+        // The index of what is deleted has to be written first: it is made from the bodies.
+        let isPending = try pendingHeight() < end
         try connection.transaction { () throws(StorageError) in
-            // The number of the next event outlives its predecessors.
-            try setMeta("next_sequence", next)
+            if isPending { try settleIndexes(through: last) }
+            let kept = try summary(height: end)?.firstSequence ?? next
             try connection.run("DELETE FROM bodies WHERE height < ?", .key(end))
-            let kept = try connection.first(
-                "SELECT first_sequence FROM events WHERE height >= ? ORDER BY 1 LIMIT 1",
-                .key(end)
-            ) { (row) throws(StorageError) in row.unsigned(0) }
-            let keptSequence = kept ?? next
-            try connection.run("DELETE FROM events WHERE first_sequence < ?", .key(keptSequence))
-            try connection.run("DELETE FROM event_kinds WHERE first_sequence < ?", .key(keptSequence))
             try setMeta("first_kept_height", end)
-            try setMeta("first_kept_sequence", keptSequence)
+            try setMeta("first_kept_sequence", kept)
         }
+        if isPending { tail?.index = PendingIndex() }
         return end == target
     }
 
-    private func setMeta(_ name: String, _ value: UInt64) throws(StorageError) {
+    func setMeta(_ name: String, _ value: UInt64) throws(StorageError) {
         try connection.run("INSERT OR REPLACE INTO meta VALUES(?, ?)", .text(name), .key(value))
     }
 }

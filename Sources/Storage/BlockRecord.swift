@@ -32,6 +32,9 @@ public struct BlockSummary: Equatable, Sendable {
     /// The slot, in the history of all transactions, of this block's first one.
     public let firstSlot: UInt64
     public let transactionCount: UInt32
+    /// The sequence number of this block's first event; of the next block's if this one has none.
+    public let firstSequence: UInt64
+    public let eventCount: UInt32
     public let header: [UInt8]
     public let certificate: [UInt8]
 }
@@ -60,17 +63,21 @@ public struct NewEvent: Equatable, Sendable {
     }
 }
 
-/// A tile of hashes of an authenticated vector: replaced as a whole when it grows.
-public struct HashTile: Equatable, Sendable {
+/// Hashes that an authenticated vector has gained on one of its levels: written once and never again.
+public struct HashRun: Equatable, Sendable {
+    /// The vector, below 8.
     public var tree: UInt8
+    /// Below 16.
     public var level: UInt8
-    public var position: UInt64
+    /// The place of the first hash on its level, below 2^56.
+    public var first: UInt64
+    /// 32 bytes each.
     public var hashes: [UInt8]
 
-    public init(tree: UInt8, level: UInt8, position: UInt64, hashes: [UInt8]) {
+    public init(tree: UInt8, level: UInt8, first: UInt64, hashes: [UInt8]) {
         self.tree = tree
         self.level = level
-        self.position = position
+        self.first = first
         self.hashes = hashes
     }
 }
@@ -80,11 +87,11 @@ public struct BlockIndexes: Sendable {
     /// In block order; as many as the block has transactions.
     public var transactionIDs: [[UInt8]]
     public var events: [NewEvent]
-    public var tiles: [HashTile]
+    public var hashes: [HashRun]
 
-    public init(transactionIDs: [[UInt8]] = [], events: [NewEvent] = [], tiles: [HashTile] = []) {
+    public init(transactionIDs: [[UInt8]] = [], events: [NewEvent] = [], hashes: [HashRun] = []) {
         self.transactionIDs = transactionIDs
         self.events = events
-        self.tiles = tiles
+        self.hashes = hashes
     }
 }

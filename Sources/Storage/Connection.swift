@@ -11,6 +11,7 @@ final class Connection {
     private static let syncFailed = SQLITE_IOERR | (4 << 8)
 
     let handle: OpaquePointer
+    let path: String
     private var statements: [String: Statement] = [:]
     /// Set when a sync or an undo failed: what is on disk is unknown until the file is opened again.
     private(set) var mustReopen = false
@@ -24,6 +25,7 @@ final class Connection {
         let code = sqlite3_open_v2(path, &opened, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nil)
         guard let opened else { throw .sqlite(code: code, text: "out of memory", during: "opening \(path)") }
         handle = opened
+        self.path = path
         guard code == SQLITE_OK else { throw failure(code, during: "opening \(path)") }
         sqlite3_busy_timeout(handle, 10_000)
     }
@@ -94,6 +96,21 @@ final class Connection {
         _ sql: String, _ values: Value..., body: (Row) throws(StorageError) -> Bool
     ) throws(StorageError) {
         try statement(sql).rows(values[...], body)
+    }
+
+    /// Everything that `body` reads is of one moment, whatever the writer does meanwhile. Inside a transaction it is so
+    /// anyway.
+    func reading<Answer>(_ body: () throws(StorageError) -> Answer) throws(StorageError) -> Answer {
+        guard sqlite3_get_autocommit(handle) != 0 else { return try body() }
+        try run("BEGIN")
+        do throws(StorageError) {
+            let answer = try body()
+            try run("COMMIT")
+            return answer
+        } catch {
+            if sqlite3_get_autocommit(handle) == 0 { try run("ROLLBACK") }
+            throw error
+        }
     }
 
     /// Everything that `body` writes becomes visible and durable together, or not at all.

@@ -1,27 +1,60 @@
-/// The events of one block as one blob: for each event its fields, each a length (LEB128) and bytes.
+/// The events of one block as one blob: the kinds that occur, then for each event the number of its kind and its
+/// fields. A field is a length (LEB128) and bytes.
 enum EventCoding {
+    private struct Kind: Hashable {
+        let module: String
+        let kind: String
+    }
+
     static func encode(_ events: [NewEvent]) -> [UInt8] {
+        guard !events.isEmpty else { return [] }
+        var numbers: [Kind: UInt64] = [:]
+        var names: [UInt8] = []
         var bytes: [UInt8] = []
+        bytes.reserveCapacity(events.count * 96)
+        var last: (kind: Kind, number: UInt64)?
         for event in events {
-            append(Array(event.module.utf8), to: &bytes)
-            append(Array(event.kind.utf8), to: &bytes)
+            let kind = Kind(module: event.module, kind: event.kind)
+            let number: UInt64
+            if let last, last.kind == kind {
+                number = last.number
+            } else if let known = numbers[kind] {
+                number = known
+            } else {
+                number = UInt64(numbers.count)
+                numbers[kind] = number
+                append(Array(event.module.utf8), to: &names)
+                append(Array(event.kind.utf8), to: &names)
+            }
+            last = (kind, number)
+            appendNumber(number, to: &bytes)
             appendNumber(event.path == nil ? 0 : 1, to: &bytes)
             if let path = event.path { append(path, to: &bytes) }
             appendNumber(UInt64(event.accounts.count), to: &bytes)
             for account in event.accounts { append(account, to: &bytes) }
             append(event.payload, to: &bytes)
         }
-        return bytes
+        var whole: [UInt8] = []
+        whole.reserveCapacity(8 + names.count + bytes.count)
+        appendNumber(UInt64(numbers.count), to: &whole)
+        return whole + names + bytes
     }
 
     /// Nil when the bytes are not the encoding of this many events.
     static func decode(_ bytes: [UInt8], count: Int) -> [NewEvent]? {
+        guard count > 0 else { return bytes.isEmpty ? [] : nil }
         var reader = ArraySlice(bytes)
+        guard let kindCount = number(&reader), kindCount <= UInt64(count) else { return nil }
+        var kinds: [Kind] = []
+        for _ in 0..<kindCount {
+            guard let module = field(&reader), let kind = field(&reader) else { return nil }
+            kinds.append(
+                Kind(module: String(decoding: module, as: UTF8.self), kind: String(decoding: kind, as: UTF8.self)))
+        }
         var events: [NewEvent] = []
+        events.reserveCapacity(count)
         for _ in 0..<count {
-            guard let module = field(&reader), let kind = field(&reader), let hasPath = number(&reader) else {
-                return nil
-            }
+            guard let kind = number(&reader), kind < kindCount, let hasPath = number(&reader) else { return nil }
             var path: [UInt8]?
             if hasPath == 1 {
                 guard let found = field(&reader) else { return nil }
@@ -36,8 +69,8 @@ enum EventCoding {
             guard let payload = field(&reader) else { return nil }
             events.append(
                 NewEvent(
-                    module: String(decoding: module, as: UTF8.self), kind: String(decoding: kind, as: UTF8.self),
-                    path: path, accounts: accounts, payload: payload))
+                    module: kinds[Int(kind)].module, kind: kinds[Int(kind)].kind, path: path, accounts: accounts,
+                    payload: payload))
         }
         return reader.isEmpty ? events : nil
     }

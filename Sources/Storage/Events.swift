@@ -46,102 +46,125 @@ extension LedgerReader {
         if let kept = try metaNumber("first_kept_sequence"), cursor + 1 < kept {
             throw .pruned(firstKeptHeight: try firstKeptHeight())
         }
-        var found: [StoredEvent] = []
-        var next = cursor
-        let collect: (Row) throws(StorageError) -> Bool = { (row) throws(StorageError) in
-            for stored in try Self.decode(row) where stored.sequence > cursor {
-                if found.count >= limit { return false }
-                next = max(next, stored.sequence)
-                if filter.matches(stored.event) { found.append(stored) }
+        let key: UInt32? =
+            if let account = filter.account { EventKeys.account(account) } else {
+                filter.module.map { module in
+                    filter.kind.map { EventKeys.kind(module, $0) } ?? EventKeys.module(module)
+                }
             }
-            return true
+        return try connection.reading { () throws(StorageError) in
+            var found: [StoredEvent] = []
+            var next = cursor
+            let collect: ([StoredEvent]) -> Bool = { events in
+                for stored in events where stored.sequence > cursor {
+                    if found.count >= limit { return false }
+                    next = max(next, stored.sequence)
+                    if filter.matches(stored.event) { found.append(stored) }
+                }
+                return true
+            }
+            if let key {
+                try eachBlock(key: key, after: cursor, collect)
+            } else {
+                try eachBlock(after: cursor, collect)
+            }
+            return EventPage(events: found, next: next)
         }
-        if let account = filter.account {
-            try eachRow(account: account, after: cursor, collect)
-        } else if let module = filter.module {
-            let kind = filter.kind.map { "\(module)/\($0)" } ?? module
-            try connection.each(
-                """
-                SELECT e.first_sequence, e.event_count, e.height, e.checksum, e.payload FROM event_kinds AS k
-                JOIN events AS e ON e.first_sequence = k.first_sequence WHERE k.kind = ? AND k.first_sequence >=
-                    coalesce((SELECT max(first_sequence) FROM events WHERE first_sequence <= ?), 0)
-                ORDER BY k.first_sequence
-                """, .text(kind), .key(cursor + 1), body: collect)
-        } else {
-            try connection.each(
-                Self.eventColumns + "WHERE first_sequence >= coalesce((SELECT max(first_sequence) FROM events "
-                    + "WHERE first_sequence <= ?), 0) ORDER BY first_sequence", .key(cursor + 1), body: collect)
-        }
-        return EventPage(events: found, next: next)
     }
 
     /// The sequence number of the last event; 0 when there is none.
     public func lastSequence() throws(StorageError) -> UInt64 {
-        let last = try connection.first(
-            "SELECT first_sequence + event_count FROM events ORDER BY first_sequence DESC LIMIT 1"
+        let next = try connection.first(
+            "SELECT first_sequence + event_count FROM blocks ORDER BY height DESC LIMIT 1"
         ) { (row) throws(StorageError) in row.unsigned(0) }
-        return max(try metaNumber("next_sequence") ?? 1, last ?? 1) - 1
+        return (next ?? 1) - 1
     }
 
-    /// Walks the blocks that the account index names, each once.
-    private func eachRow(
-        account: [UInt8], after cursor: UInt64, _ body: (Row) throws(StorageError) -> Bool
+    /// Walks the events of all blocks from the one that holds the first event after the cursor.
+    private func eachBlock(
+        after cursor: UInt64, _ body: ([StoredEvent]) throws(StorageError) -> Bool
     ) throws(StorageError) {
-        let sequences = try SortedRuns.values(
-            key: SortedRuns.key(hashing: account, kind: 0), subject: .events, from: cursor + 1, limit: .max,
-            in: connection)
-        var end: UInt64 = 0
-        var goesOn = true
-        for sequence in sequences where sequence >= end {
-            try connection.each(
-                Self.eventColumns + "WHERE first_sequence <= ? ORDER BY first_sequence DESC LIMIT 1", .key(sequence)
-            ) { (row) throws(StorageError) in
-                end = row.unsigned(0) + row.unsigned(1)
-                goesOn = try body(row)
-                return false
+        guard let height = try lastBlock(with: .firstSequence, atMost: cursor + 1) else { return }
+        try connection.each(
+            EventRow.columns + "WHERE b.height >= ? AND b.event_count > 0 ORDER BY b.height", .key(height)
+        ) { (row) throws(StorageError) in try body(try EventRow.read(row)) }
+    }
+
+    /// Walks the blocks that the index names for a key, each once.
+    private func eachBlock(
+        key: UInt32, after cursor: UInt64, _ body: ([StoredEvent]) throws(StorageError) -> Bool
+    ) throws(StorageError) {
+        var place = BlockPlace()
+        // A kind is indexed where a block has it first: the block that the cursor is in is read again.
+        let start = try lastBlock(with: .firstSequence, atMost: cursor + 1).flatMap { (height) throws(StorageError) in
+            try summary(height: height)?.firstSequence
+        }
+        var from = start ?? cursor + 1
+        // Some at a time: a common kind has an entry in every block, and a page needs few of them.
+        let batch = 64
+        while true {
+            var sequences = try SortedRuns.values(
+                key: key, subject: .events, from: from, limit: batch, in: connection)
+            let isLast = sequences.count < batch
+            if isLast { sequences += try pendingSequences(key: key, from: from) }
+            for sequence in sequences where sequence >= place.end {
+                place = try blockPlace(of: sequence, after: place)
+                var goesOn = true
+                try connection.each(EventRow.columns + "WHERE b.height = ?", .key(place.height)) {
+                    (row) throws(StorageError) in
+                    goesOn = try body(try EventRow.read(row))
+                    return false
+                }
+                if !goesOn { return }
             }
-            if !goesOn { return }
+            guard !isLast, let last = sequences.last else { return }
+            from = max(last + 1, place.end)
         }
     }
 
-    private static let eventColumns = "SELECT first_sequence, event_count, height, checksum, payload FROM events "
-
-    private static func decode(_ row: Row) throws(StorageError) -> [StoredEvent] {
-        let first = row.unsigned(0)
-        let payload = row.bytes(4)
-        guard row.integer(3) == eventChecksum(first, row.unsigned(2), payload),
-            let events = EventCoding.decode(payload, count: Int(row.integer(1)))
-        else { throw .corruptRow(table: "events", key: first) }
-        return events.enumerated().map { index, event in
-            StoredEvent(sequence: first + UInt64(index), height: row.unsigned(2), event: event)
-        }
+    private struct BlockPlace {
+        var height: UInt64 = 0
+        /// The sequence number after the block's last event.
+        var end: UInt64 = 0
     }
 
-    static func eventChecksum(_ first: UInt64, _ height: UInt64, _ payload: [UInt8]) -> Int64 {
-        var checksum = Checksum()
-        checksum.add(first)
-        checksum.add(height)
-        checksum.add(payload)
-        return Int64(checksum.value)
+    /// The block that holds an event, which is mostly the one after the last.
+    private func blockPlace(of sequence: UInt64, after last: BlockPlace) throws(StorageError) -> BlockPlace {
+        func range(_ height: UInt64) throws(StorageError) -> (UInt64, UInt64)? {
+            try connection.first("SELECT first_sequence, event_count FROM blocks WHERE height = ?", .key(height)) {
+                (row) throws(StorageError) in (row.unsigned(0), row.unsigned(0) + row.unsigned(1))
+            }
+        }
+        if last.height > 0, let next = try range(last.height + 1), (next.0..<next.1).contains(sequence) {
+            return BlockPlace(height: last.height + 1, end: next.1)
+        }
+        guard
+            let height = try lastBlock(
+                with: .firstSequence, atMost: sequence, from: last.height > 0 ? last.height : nil),
+            let found = try range(height), (found.0..<found.1).contains(sequence)
+        else { throw .corruptRow(table: "runs", key: sequence) }
+        return BlockPlace(height: height, end: found.1)
     }
 }
 
-extension LedgerDatabase {
-    func insert(_ events: [NewEvent], height: UInt64, firstSequence: UInt64) throws(StorageError) {
-        guard !events.isEmpty else { return }
-        let payload = EventCoding.encode(events)
-        try connection.run(
-            "INSERT INTO events VALUES(?, ?, ?, ?, ?)", .key(firstSequence), .integer(Int64(events.count)),
-            .key(height), .integer(Self.eventChecksum(firstSequence, height, payload)), .blob(payload))
-        let kinds = Set(events.flatMap { [$0.module, "\($0.module)/\($0.kind)"] }).sorted()
-        for kind in kinds {
-            try connection.run("INSERT INTO event_kinds VALUES(?, ?)", .text(kind), .key(firstSequence))
-        }
-        let entries = events.enumerated().flatMap { index, event in
-            event.accounts.map { account in
-                SortedRuns.Entry(key: SortedRuns.key(hashing: account, kind: 0), offset: UInt32(index))
-            }
-        }
-        try SortedRuns.append(entries, subject: .events, base: firstSequence, to: connection)
+/// The events of a block as they lie in its row.
+enum EventRow {
+    static let columns =
+        "SELECT b.height, b.first_sequence, b.event_count, d.events_checksum, d.events FROM blocks AS b "
+        + "JOIN bodies AS d ON d.height = b.height "
+
+    static func read(_ row: Row) throws(StorageError) -> [StoredEvent] {
+        let (height, first) = (row.unsigned(0), row.unsigned(1))
+        return try decode(height: height, count: row.integer(2), checksum: row.integer(3), row.borrowed(4))
+            .enumerated().map { StoredEvent(sequence: first + UInt64($0), height: height, event: $1) }
+    }
+
+    static func decode(
+        height: UInt64, count: Int64, checksum: Int64, _ payload: UnsafeRawBufferPointer
+    ) throws(StorageError) -> [NewEvent] {
+        guard checksum == BodyChecksum.of(height, [payload]),
+            let events = EventCoding.decode([UInt8](payload), count: Int(count))
+        else { throw .corruptRow(table: "bodies", key: height) }
+        return events
     }
 }

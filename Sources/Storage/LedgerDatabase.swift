@@ -14,6 +14,9 @@ public class LedgerReader {
         LedgerReader(connection: try FileOpening.reader(path: path, schema: .current))
     }
 
+    /// The file, for handles on other threads.
+    public var path: String { connection.path }
+
     /// The chain that the file belongs to, as it was given when the file was made.
     public func chain() throws(StorageError) -> [UInt8] {
         try connection.first("SELECT value FROM meta WHERE name = 'chain'") { (row) throws(StorageError) in

@@ -53,7 +53,7 @@ extension LedgerReader {
         _ namespace: String, _ key: [UInt8], checksum: Int64, content: [UInt8]
     ) throws(StorageError) -> [UInt8] {
         guard checksum == recordChecksum(namespace, key, content) else {
-            throw .corruptRow(table: "records", key: SortedRuns.key(key))
+            throw .corruptRow(table: "records", key: UInt64(SortedRuns.key(key)))
         }
         return content
     }

@@ -10,27 +10,25 @@ struct Schema {
     static let applicationID: Int64 = 0x5649_4e43
 
     static let current = Schema(
-        version: 1,
+        version: 2,
         create: """
             CREATE TABLE meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
-            -- Headers stay for ever; bodies can be pruned.
+            -- Every table that a block touches costs a partly filled page in the log, so a block is two rows and the
+            -- hashes that it adds. Headers stay for ever; bodies can be pruned.
             CREATE TABLE blocks(height INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL, first_slot INTEGER NOT NULL,
-                transaction_count INTEGER NOT NULL, checksum INTEGER NOT NULL, header BLOB NOT NULL,
-                certificate BLOB NOT NULL);
-            CREATE TABLE bodies(height INTEGER PRIMARY KEY, checksum INTEGER NOT NULL, changes BLOB NOT NULL,
-                receipts BLOB NOT NULL, transactions BLOB NOT NULL);
-            CREATE INDEX blocks_by_slot ON blocks(first_slot);
-            -- All events of a block in a row: a row for each would cost a page for each index entry.
-            CREATE TABLE events(first_sequence INTEGER PRIMARY KEY, event_count INTEGER NOT NULL,
-                height INTEGER NOT NULL, checksum INTEGER NOT NULL, payload BLOB NOT NULL);
-            CREATE TABLE event_kinds(kind TEXT NOT NULL, first_sequence INTEGER NOT NULL,
-                PRIMARY KEY(kind, first_sequence)) WITHOUT ROWID;
-            -- Sorted runs (SortedRuns.swift): transaction id to slot, account and path to event.
+                transaction_count INTEGER NOT NULL, first_sequence INTEGER NOT NULL, event_count INTEGER NOT NULL,
+                checksum INTEGER NOT NULL, header BLOB NOT NULL, certificate BLOB NOT NULL);
+            -- What a restart reads comes first and has a checksum of its own, so that nothing else is read for it.
+            CREATE TABLE bodies(height INTEGER PRIMARY KEY, changes_checksum INTEGER NOT NULL,
+                events_checksum INTEGER NOT NULL, checksum INTEGER NOT NULL, changes BLOB NOT NULL,
+                events BLOB NOT NULL, transaction_keys BLOB NOT NULL, receipts BLOB NOT NULL,
+                transactions BLOB NOT NULL);
+            -- Sorted runs (SortedRuns.swift): transaction id to slot, account and kind to event.
             CREATE TABLE runs(id INTEGER PRIMARY KEY, subject INTEGER NOT NULL, level INTEGER NOT NULL,
                 base INTEGER NOT NULL, entry_count INTEGER NOT NULL, leaf_count INTEGER NOT NULL);
             CREATE TABLE run_leaves(id INTEGER PRIMARY KEY, entries BLOB NOT NULL);
-            CREATE TABLE tiles(tree INTEGER NOT NULL, level INTEGER NOT NULL, position INTEGER NOT NULL,
-                checksum INTEGER NOT NULL, hashes BLOB NOT NULL, PRIMARY KEY(tree, level, position));
+            -- Hashes of authenticated vectors (HashRuns.swift): only appended.
+            CREATE TABLE hashes(position INTEGER PRIMARY KEY, checksum INTEGER NOT NULL, hashes BLOB NOT NULL);
             CREATE TABLE snapshots(height INTEGER PRIMARY KEY, complete INTEGER NOT NULL, root BLOB NOT NULL,
                 note BLOB NOT NULL);
             CREATE TABLE snapshot_chunks(height INTEGER NOT NULL, position INTEGER NOT NULL, digest BLOB NOT NULL,

@@ -38,7 +38,7 @@ extension LedgerReader {
             var checksum = Checksum()
             checksum.add(row.borrowed(1))
             guard row.unsigned(0) == UInt64(checksum.value) else {
-                throw StorageError.corruptRow(table: "chunks", key: SortedRuns.key(digest))
+                throw StorageError.corruptRow(table: "chunks", key: UInt64(SortedRuns.key(digest)))
             }
             return row.bytes(1)
         }

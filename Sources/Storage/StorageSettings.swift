@@ -16,9 +16,10 @@ public enum Durability: Sendable {
 /// The knobs of the file, chosen by measurement (`StorageMeasurements` in the tests prints the figures again).
 struct StorageSettings: Sendable {
     var durability: Durability = .full
-    /// Bytes. Applies to new files.
-    var pageSize = 4096
+    /// Bytes. Applies to new files. Small, since each block leaves a partly filled page a table in the log, and is
+    /// synced with it.
+    var pageSize = 1_024
     /// A checkpoint copies each changed page once however often it changed: fewer of them write less.
-    var checkpointPages = 16_384
+    var checkpointPages = 65_536
     var cacheKibibytes = 32_768
 }

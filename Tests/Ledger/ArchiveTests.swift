@@ -47,6 +47,24 @@ import Tokens
         #expect(second.kernel.history.root() == continuous.kernel.history.root())
     }
 
+    @Test("a long log is read by several threads, from a snapshot and from the genesis", arguments: [false, true])
+    func longRestart(withSnapshot: Bool) throws {
+        let folder = Folder()
+        let genesis = try TestChain.genesis()
+        let archive = try LedgerArchive.open(path: folder.path + "/l.db", chain: genesis.chain)
+        var chain = try TestChain(genesis: genesis, archive: archive)
+        if withSnapshot { try archive.takeSnapshot(of: chain.kernel.committedState().store, height: 0) }
+        try Self.fill(&chain, blocks: 260)
+        let restored = try #require(try archive.restore(genesis: genesis, rules: TestChain.rules))
+        let state = chain.kernel.committedState()
+        #expect(restored.state.store.root() == state.store.root())
+        #expect(restored.state.store.contentByteCount == state.store.contentByteCount)
+        #expect(restored.head == chain.kernel.head)
+        // What a restart has to replay counts towards the next snapshot.
+        archive.snapshotPolicy.blockCount = 260
+        #expect(archive.wantsSnapshot(stateByteCount: .max))
+    }
+
     @Test("a transaction is found by slot and by id, and proven offline") func proofs() throws {
         let folder = Folder()
         let genesis = try TestChain.genesis()
@@ -180,7 +198,7 @@ import Tokens
                 CommittedBlock(
                     header: block.header, headerID: block.headerID, certificate: block.certificate,
                     transactions: block.transactions, receipts: block.receipts, changes: changes,
-                    historyTiles: block.historyTiles, beacon: block.beacon))
+                    historyHashes: block.historyHashes, beacon: block.beacon))
         }
         #expect(throws: LedgerArchiveError.self) { try archive.restore(genesis: genesis, rules: TestChain.rules) }
     }

@@ -28,21 +28,34 @@ import Testing
         }
     }
 
-    @Test("a vector that is restored from its tiles goes on as if it had never stopped") func restore() throws {
+    @Test("a vector that is restored goes on as if it had never stopped, and proves every slot") func restore() throws {
         var vector = TransactionHistory()
-        var tiles: [[UInt64]: [Digest]] = [:]
+        var stored: [UInt8: [Digest]] = [:]
+        #expect(throws: TrustError.self) { try TransactionHistory(size: 5) { _, _, _ in nil } }
+        func reader() -> TransactionHistory.Read {
+            { [stored] level, first, count in
+                guard let hashes = stored[level], first + UInt64(count) <= UInt64(hashes.count) else { return nil }
+                return Array(hashes[Int(first)..<Int(first) + count])
+            }
+        }
         for number in 0..<70_000 {
             vector.append(id(number))
             guard number % 997 == 0 || number > 69_990 || number == 65_535 else { continue }
-            for tile in vector.takeChangedTiles() { tiles[[UInt64(tile.level), tile.position]] = tile.hashes }
-            var restored = try TransactionHistory(size: vector.size) { tiles[[UInt64($0), $1]] }
+            for run in vector.takeNewHashes() {
+                #expect(run.first == UInt64(stored[run.level]?.count ?? 0))
+                stored[run.level, default: []] += run.hashes
+            }
+            var restored = try TransactionHistory(size: vector.size, read: reader())
             #expect(restored.root() == vector.root(), "size \(number + 1)")
             restored.append(id(number + 1))
             #expect(restored.size == vector.size + 1)
+            let slot = UInt64(number * 7 % (number + 1))
+            let path = try vector.path(to: slot, read: reader())
+            let proof = MerkleInclusionProof(index: slot, count: vector.size, path: path)
+            try proof.verify(leafDigest: BLAKE2bMerkleHash.leaf(id(Int(slot))), root: vector.root())
         }
-        #expect(throws: TrustError.self) { try TransactionHistory(size: vector.size) { _, _ in nil } }
-        #expect(throws: TrustError.self) { try vector.path(to: vector.size) { tiles[[UInt64($0), $1]] } }
-        #expect(throws: TrustError.self) { try vector.path(to: 3) { _, _ in nil } }
+        #expect(throws: TrustError.self) { try vector.path(to: vector.size, read: reader()) }
+        #expect(throws: TrustError.self) { try vector.path(to: 3) { _, _, _ in nil } }
     }
 
     @Test("a safe signer goes forward only, and may repeat itself") func safeSigner() {

@@ -39,6 +39,45 @@ import Testing
         #expect(tree.contentByteCount == content)
     }
 
+    /// Entries in order, with other changes and roots between; and what is not in order is refused.
+    @Test(arguments: seeds)
+    func appendedEntriesMakeTheSameTree(seed: UInt64) throws {
+        var generator = SeededGenerator(seed: seed)
+        for size in [0, 1, 2, 3, 40, 300] {
+            var model = StateTreeModel()
+            for _ in 0..<size { model.entries[generator.path()] = generator.value() }
+            let tree = StateTree()
+            for entry in model.scan(prefix: []) {
+                try entry.path.withUnsafeBytes { path in try entry.value.withUnsafeBytes { try tree.append(path, $0) } }
+                switch Int.random(in: 0..<8, using: &generator) {
+                case 0: _ = tree.root()
+                case 1:
+                    try tree.put(entry.path, [1])
+                    try tree.put(entry.path, entry.value)
+                case 2:
+                    tree.delete(entry.path)
+                    try tree.put(entry.path, entry.value)
+                case 3:
+                    let error = #expect(throws: StateTreeError.self) {
+                        try entry.path.withUnsafeBytes { try tree.append($0, $0) }
+                    }
+                    #expect(error?.code == .outOfOrder)
+                default: break
+                }
+            }
+            #expect(tree.rootOnAllCores() == model.root(), "seed \(seed), size \(size)")
+            for entry in model.scan(prefix: []) { #expect(tree.get(entry.path) == entry.value) }
+            // Every further root is right too: nothing stale is left behind.
+            for change in generator.changes(upTo: 30) {
+                if let value = change.value { try tree.put(change.path, value) } else { tree.delete(change.path) }
+                model.entries[change.path] = change.value
+            }
+            let expected = model.root()
+            #expect(tree.rootOnAllCores() == expected, "seed \(seed), size \(size)")
+            #expect(tree.root() == expected)
+        }
+    }
+
     @Test(arguments: seeds)
     func theRootDoesNotDependOnTheOrderOfChanges(seed: UInt64) throws {
         var generator = SeededGenerator(seed: seed)

@@ -17,11 +17,11 @@ private func bytesWritten() -> Int {
 
 @Suite(.serialized) struct StorageMeasurements {
     /// In a process of its own, since the count is a process's and other tests write too.
-    @Test func aTransferWritesAtMostOneAndAHalfKilobytes() async {
-        await #expect(processExitsWith: .success) {
+    @Test(arguments: [(40, 1_000), (400, 100)])
+    func aTransferWritesAtMostOneAndAHalfKilobytes(blocks: Int, size: Int) async {
+        await #expect(processExitsWith: .success) { [blocks = blocks as Int, size = size as Int] in
             let scratch = try ScratchDatabase()
             let database = try scratch.open()
-            let (blocks, size) = (40, 1_000)
             let start = bytesWritten()
             for height in UInt64(1)...UInt64(blocks) {
                 let (record, indexes) = block(height, transactions: size)

@@ -125,6 +125,70 @@ func block(_ height: UInt64, transactions: Int = 3) -> (BlockRecord, BlockIndexe
         }
     }
 
+    /// Blocks of every size, so that look-ups meet the pending blocks, young runs and merged ones.
+    @Test func indexesAnswerAlikeBeforeAndAfterEveryMerge() throws {
+        let scratch = try ScratchDatabase()
+        let database = try scratch.open()
+        var slots: [UInt64: [UInt8]] = [:]
+        var accounts: [[UInt8]: [UInt64]] = [:]
+        var (slot, sequence) = (UInt64(0), UInt64(1))
+        for height in UInt64(1)...1_200 {
+            let (record, indexes) = block(height, transactions: height % 100 == 0 ? 3_000 : Int(height % 5))
+            try database.append(record, indexes: indexes)
+            for id in indexes.transactionIDs {
+                if slot % 61 == 0 { slots[slot] = id }
+                slot += 1
+            }
+            for event in indexes.events {
+                for account in event.accounts { accounts[account, default: []].append(sequence) }
+                sequence += 1
+            }
+        }
+        for (slot, id) in slots { #expect(try database.slots(transactionID: id).contains(slot)) }
+        let reader = try LedgerReader.open(path: scratch.path)
+        for (account, expected) in accounts where expected.count % 7 == 0 {
+            var found: [UInt64] = []
+            var next: UInt64 = 0
+            while true {
+                let page = try reader.events(after: next, matching: EventFilter(account: account), limit: 500)
+                found += page.events.map(\.sequence)
+                if page.events.isEmpty { break }
+                next = page.next
+            }
+            #expect(found == expected)
+        }
+        // The pending blocks' bodies are what their entries are made from: pruning writes the entries first.
+        while try !database.prune(below: 1_199) {}
+        for (slot, id) in slots { #expect(try database.slots(transactionID: id).contains(slot)) }
+    }
+
+    @Test func hashesAreReadAcrossRowsAndGapsAreSeen() throws {
+        let scratch = try ScratchDatabase()
+        let database = try scratch.open()
+        var all: [UInt8] = []
+        for height in UInt64(1)...40 {
+            let hashes = bytes(32 * Int(height % 7), height)
+            let run = HashRun(tree: 0, level: 1, first: UInt64(all.count / 32), hashes: hashes)
+            try database.append(
+                block(height).0,
+                indexes: BlockIndexes(hashes: hashes.isEmpty ? [] : [run]))
+            all += hashes
+        }
+        let count = all.count / 32
+        for first in stride(from: 0, to: count, by: 3) {
+            for length in [1, 2, 8, 30] where first + length <= count {
+                let found = try database.hashes(tree: 0, level: 1, first: UInt64(first), count: length)
+                #expect(found == Array(all[first * 32..<(first + length) * 32]))
+            }
+        }
+        #expect(try database.hashes(tree: 0, level: 1, first: UInt64(count - 1), count: 2) == nil)
+        #expect(try database.hashes(tree: 0, level: 0, first: 0, count: 1) == nil)
+        try database.connection.execute("DELETE FROM hashes WHERE rowid = (SELECT min(rowid) + 6 FROM hashes)")
+        try database.connection.execute("UPDATE hashes SET hashes = zeroblob(32) WHERE position = (1 << 56)")
+        #expect(throws: StorageError.self) { try database.hashes(tree: 0, level: 1, first: 0, count: 1) }
+        #expect(throws: StorageError.self) { try database.hashes(tree: 9, level: 1, first: 0, count: 1) }
+    }
+
     @Test func prunedBlocksAndCursorsSaySo() throws {
         let scratch = try ScratchDatabase()
         let database = try scratch.open()
@@ -150,7 +214,7 @@ func block(_ height: UInt64, transactions: Int = 3) -> (BlockRecord, BlockIndexe
         }
         #expect(throws: StorageError.otherChain(found: [1, 2, 3], expected: [9])) { try scratch.open(chain: [9]) }
         do { try Connection(path: scratch.path, access: .readWrite).execute("PRAGMA user_version = 9") }
-        #expect(throws: StorageError.newerSchema(found: 9, supported: 1)) { try scratch.open() }
+        #expect(throws: StorageError.newerSchema(found: 9, supported: Schema.current.version)) { try scratch.open() }
         let foreign = try ScratchDatabase()
         do { try Connection(path: foreign.path, access: .readWrite).execute("CREATE TABLE t(a)") }
         #expect(throws: StorageError.self) { try foreign.open() }
@@ -159,16 +223,18 @@ func block(_ height: UInt64, transactions: Int = 3) -> (BlockRecord, BlockIndexe
     @Test func migrationSwapsInACopyOrLeavesTheFile() throws {
         let scratch = try ScratchDatabase()
         do { try scratch.open().append(block(1).0) }
-        let broken = Schema(version: 2, create: "", migrations: [1: "ALTER TABLE absent ADD COLUMN x"])
+        let version = Schema.current.version
+        let broken = Schema(
+            version: version + 1, create: "", migrations: [version: "ALTER TABLE absent ADD COLUMN x"])
         #expect(throws: StorageError.self) {
             try LedgerDatabase.open(path: scratch.path, chain: [1, 2, 3], settings: .init(), schema: broken)
         }
         do { #expect(try scratch.open().lastHeight() == 1) }
-        let next = Schema(version: 2, create: "", migrations: [1: "CREATE TABLE added(x)"])
+        let next = Schema(version: version + 1, create: "", migrations: [version: "CREATE TABLE added(x)"])
         let migrated = try LedgerDatabase.open(
             path: scratch.path, chain: [1, 2, 3], settings: .init(), schema: next)
         #expect(try migrated.body(height: 1) != nil)
-        #expect(try FileOpening.number(migrated.connection, "user_version") == 2)
+        #expect(try FileOpening.number(migrated.connection, "user_version") == Int64(version + 1))
     }
 
     @Test func aChangedByteIsFound() throws {

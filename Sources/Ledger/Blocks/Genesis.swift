@@ -36,6 +36,8 @@ public struct Genesis: Hashable, Sendable, CBORCodable {
     public let rules: [RulesActivation]
     /// A section for each module that wants one.
     public let sections: CBORMap
+    /// The chain's id. Kept, since a genesis may hold a million allocations.
+    public let chain: CID
 
     public init(
         name: String, timeMilliseconds: UInt64, engine: String, engineParameters: CBORMap = CBORMap(),
@@ -50,10 +52,11 @@ public struct Genesis: Hashable, Sendable, CBORCodable {
         self.parameters = parameters
         self.rules = rules
         self.sections = sections
+        var encoder = CBOREncoder()
+        Genesis.encode(
+            name, timeMilliseconds, engine, engineParameters, validators, parameters, rules, sections, to: &encoder)
+        chain = CID.of(dagCBOR: encoder.finish())
     }
-
-    /// The chain's id.
-    public var chain: CID { contentID }
 
     /// The version of the rules that holds at a height.
     public func rulesVersion(at height: UInt64) -> UInt32 {
@@ -64,6 +67,15 @@ public struct Genesis: Hashable, Sendable, CBORCodable {
     public var firstBeacon: Digest { chain.digest }
 
     public func encode(to encoder: inout CBOREncoder) {
+        Genesis.encode(
+            name, timeMilliseconds, engine, engineParameters, validators, parameters, rules, sections, to: &encoder)
+    }
+
+    private static func encode(
+        _ name: String, _ timeMilliseconds: UInt64, _ engine: String, _ engineParameters: CBORMap,
+        _ validators: ValidatorSet, _ parameters: LedgerParameters, _ rules: [RulesActivation], _ sections: CBORMap,
+        to encoder: inout CBOREncoder
+    ) {
         encoder.array(count: 8)
         encoder.text(name)
         encoder.unsigned(timeMilliseconds)
@@ -76,6 +88,7 @@ public struct Genesis: Hashable, Sendable, CBORCodable {
     }
 
     public init(from decoder: inout CBORDecoder) throws(CBORError) {
+        let start = decoder.offset
         try decoder.array(count: 8)
         name = try decoder.text()
         timeMilliseconds = try decoder.unsigned()
@@ -85,6 +98,7 @@ public struct Genesis: Hashable, Sendable, CBORCodable {
         parameters = try decoder.value()
         rules = try decoder.list()
         sections = try Genesis.map(&decoder)
+        chain = CID.of(dagCBOR: decoder.bytes(in: start..<decoder.offset))
         guard rules.first?.height == 0, zip(rules, rules.dropFirst()).allSatisfy({ $0.height < $1.height }) else {
             throw decoder.invalid("versions of the rules are in the order of their heights, the first at 0")
         }

@@ -88,15 +88,20 @@ public struct TransactionProof: Hashable, Sendable, CBORCodable {
         } catch {
             throw TrustError(.malformed, error.detail)
         }
-        let root = VectorHash.root(
-            leaf: VectorHash.leaf(transaction.id), index: slot, size: certified.header.historySize, path: historyPath)
-        guard root == certified.header.historyRoot else {
+        do {
+            try MerkleInclusionProof(index: slot, count: certified.header.historySize, path: historyPath).verify(
+                leafDigest: BLAKE2bMerkleHash.leaf(transaction.id), root: certified.header.historyRoot)
+        } catch {
             throw TrustError(.wrongHistory, "the transaction is not in slot \(slot)")
         }
-        let receiptRoot = VectorHash.root(
-            leaf: receipt.leaf(of: transaction.id), index: receiptIndex, size: receiptCount, path: receiptPath)
-        guard receiptRoot == block.header.receiptsRoot, block.header.height <= certified.header.height else {
+        do {
+            try MerkleInclusionProof(index: receiptIndex, count: receiptCount, path: receiptPath).verify(
+                leafDigest: receipt.leaf(of: transaction.id), root: block.header.receiptsRoot)
+        } catch {
             throw TrustError(.wrongHistory, "the receipt is not the transaction's in block \(block.header.height)")
+        }
+        guard block.header.height <= certified.header.height else {
+            throw TrustError(.wrongHistory, "block \(block.header.height) is after the header of the history")
         }
         return (transaction, receipt)
     }

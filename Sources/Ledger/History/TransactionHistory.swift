@@ -2,126 +2,91 @@ import Primitives
 
 /// The ids of all transactions by slot, as an RFC 9162 vector: append-only, with a root in every header.
 ///
-/// Hashes are kept in tiles of 256: tile `position` of level L holds the roots of 256 complete subtrees of 256^L leaves
-/// each. Memory holds only the last tile of each level; full tiles are in the database, so that a proof reads a tile a
-/// level.
+/// Memory holds the vector's frontier. Digests of complete subtrees are stored for every eighth level, each once, when
+/// it is complete: that is enough to restore the frontier and to prove any slot, with the digests of levels between
+/// computed from at most 128 stored ones.
 public struct TransactionHistory: Hashable, Sendable {
-    public static let tileWidth = 256
+    /// Levels of the tree from one stored level to the next.
+    static let levelStep = 8
 
-    /// A tile that has changed since `takeChangedTiles`.
-    public struct Tile: Hashable, Sendable {
+    /// Digests that a stored level has gained since `takeNewHashes`.
+    public struct Run: Hashable, Sendable {
+        /// 0 for leaves, 1 for subtrees of 256 leaves, and so on.
         public let level: UInt8
-        public let position: UInt64
-        public let hashes: [Digest]
+        /// The place of the first digest on its level.
+        public let first: UInt64
+        public internal(set) var hashes: [Digest]
     }
 
-    /// Leaves.
-    public private(set) var size: UInt64 = 0
-    /// By level: the hashes of the tile that is not full.
-    private var open: [[Digest]] = []
-    private var changed: [Tile] = []
-    private var openChanged: [Bool] = []
+    /// Finds `count` digests of a stored level from a place on; nil if they are not all there.
+    public typealias Read = (_ level: UInt8, _ first: UInt64, _ count: Int) -> [Digest]?
+
+    private var vector = HistoryVector()
+    /// By stored level.
+    private var new: [Run] = []
 
     public init() {}
 
-    /// Restores a vector of `size` leaves from its open tiles, which `read` finds by level and position.
-    public init(size: UInt64, read: (UInt8, UInt64) -> [Digest]?) throws(TrustError) {
-        self.size = size
-        var units = size
-        var level: UInt8 = 0
-        while units > 0 {
-            let (position, count) = units.quotientAndRemainder(dividingBy: UInt64(TransactionHistory.tileWidth))
-            var hashes: [Digest] = []
-            if count > 0 {
-                guard let found = read(level, position), found.count >= Int(count) else {
-                    throw TrustError(.wrongHistory, "tile \(position) of level \(level) is missing or short")
-                }
-                hashes = Array(found.prefix(Int(count)))
+    /// Restores a vector of `size` leaves from its stored digests.
+    public init(size: UInt64, read: Read) throws(TrustError) {
+        var frontier: [Digest] = []
+        for level in (0..<64).reversed() where size >> UInt64(level) & 1 == 1 {
+            let index = (size >> UInt64(level)) - 1
+            guard let digest = TransactionHistory.digest(.init(level: level, index: index), read) else {
+                throw TrustError(.wrongHistory, "the digest of level \(level), index \(index) is not stored")
             }
-            open.append(hashes)
-            openChanged.append(false)
-            units = position
-            level += 1
+            frontier.append(digest)
         }
+        guard let vector = HistoryVector(count: size, frontier: frontier) else {
+            throw TrustError(.wrongHistory, "\(frontier.count) digests do not make a history of \(size)")
+        }
+        self.vector = vector
     }
+
+    /// Leaves.
+    public var size: UInt64 { vector.count }
 
     public mutating func append(_ id: Digest) {
-        size += 1
-        push(VectorHash.leaf(id), level: 0)
-    }
-
-    private mutating func push(_ hash: Digest, level: Int) {
-        if open.count == level {
-            open.append([])
-            openChanged.append(false)
+        var new = new
+        self.new = []
+        vector.append(leafDigest: BLAKE2bMerkleHash.leaf(id)) { node, digest in
+            let (level, between) = node.level.quotientAndRemainder(dividingBy: TransactionHistory.levelStep)
+            guard between == 0 else { return }
+            if let place = new.firstIndex(where: { $0.level == level }) {
+                new[place].hashes.append(digest)
+            } else {
+                new.append(Run(level: UInt8(level), first: node.index, hashes: [digest]))
+            }
         }
-        open[level].append(hash)
-        openChanged[level] = true
-        guard open[level].count == TransactionHistory.tileWidth else { return }
-        let full = open[level]
-        // Of the units that this level holds with the new one, all but it are in tiles before.
-        var unitsOfLevel = size
-        for _ in 0..<level { unitsOfLevel /= UInt64(TransactionHistory.tileWidth) }
-        let position = (unitsOfLevel - 1) / UInt64(TransactionHistory.tileWidth)
-        changed.append(Tile(level: UInt8(level), position: position, hashes: full))
-        open[level] = []
-        openChanged[level] = false
-        push(VectorHash.root(full), level: level + 1)
+        self.new = new
     }
 
     /// The root over all leaves so far.
-    public func root() -> Digest {
-        var tail: Digest?
-        for hashes in open {
-            let units = hashes + (tail.map { [$0] } ?? [])
-            tail = units.isEmpty ? nil : VectorHash.root(units)
-        }
-        return tail ?? VectorHash.empty
+    public func root() -> Digest { vector.root }
+
+    /// What has to be stored so that the vector can be restored and proven.
+    public mutating func takeNewHashes() -> [Run] {
+        defer { new = [] }
+        return new
     }
 
-    /// What has to be written so that the vector can be restored and proven: full tiles, and the open ones as they
-    /// stand.
-    public mutating func takeChangedTiles() -> [Tile] {
-        var tiles = changed
-        changed = []
-        var units = size
-        for level in open.indices {
-            let position = units / UInt64(TransactionHistory.tileWidth)
-            if openChanged[level], !open[level].isEmpty {
-                tiles.append(Tile(level: UInt8(level), position: position, hashes: open[level]))
-            }
-            openChanged[level] = false
-            units = position
+    /// The siblings that prove the leaf at `slot`, from stored digests.
+    public func path(to slot: UInt64, read: @escaping Read) throws(TrustError) -> [Digest] {
+        do {
+            let prover = MerkleVectorProver<BLAKE2bMerkleHash> { TransactionHistory.digest($0, read) }
+            return try prover.inclusion(of: slot, count: size).path
+        } catch {
+            throw TrustError(.wrongHistory, error.description)
         }
-        return tiles
     }
 
-    /// The siblings that prove the leaf at `slot`; `read` finds full tiles by level and position.
-    public func path(to slot: UInt64, read: (UInt8, UInt64) -> [Digest]?) throws(TrustError) -> [Digest] {
-        guard slot < size else { throw TrustError(.wrongHistory, "there is no slot \(slot); the next one is \(size)") }
-        let width = UInt64(TransactionHistory.tileWidth)
-        var path: [Digest] = []
-        var (index, units, level) = (slot, size, 0)
-        // Up through full tiles, as long as the leaf is in one.
-        while index / width < units / width {
-            guard let tile = read(UInt8(level), index / width), tile.count == TransactionHistory.tileWidth else {
-                throw TrustError(.wrongHistory, "tile \(index / width) of level \(level) is missing")
-            }
-            path += VectorHash.path(tile, to: Int(index % width))
-            (index, units, level) = (index / width, units / width, level + 1)
+    /// The digest of a complete subtree.
+    private static func digest(_ node: HistoryVector.Node, _ read: Read) -> Digest? {
+        let (level, between) = node.level.quotientAndRemainder(dividingBy: levelStep)
+        let count = 1 << between
+        guard let hashes = read(UInt8(level), node.index * UInt64(count), count), hashes.count == count else {
+            return nil
         }
-        var tail: Digest?
-        for below in 0..<level {
-            let hashes = open[below] + (tail.map { [$0] } ?? [])
-            tail = hashes.isEmpty ? nil : VectorHash.root(hashes)
-        }
-        var place = Int(index % width)
-        for upper in level..<open.count {
-            let hashes = open[upper] + (tail.map { [$0] } ?? [])
-            if upper > level { place = hashes.count - 1 }
-            path += VectorHash.path(hashes, to: place)
-            tail = VectorHash.root(hashes)
-        }
-        return path
+        return HistoryVector.root(leafDigests: hashes)
     }
 }

@@ -117,7 +117,7 @@ extension Kernel {
             chain: chain, height: height, parent: head.headerID, timeMilliseconds: timeMilliseconds, proposer: proposer,
             beaconProof: beaconProof, rulesVersion: configuration.genesis.rulesVersion(at: height), engine: engine.id,
             validatorSetDigest: validators, nextValidatorSetDigest: validators, stateRoot: state.store.root(),
-            transactionsRoot: VectorHash.root(transactions.map { VectorHash.leaf($0.id) }),
+            transactionsRoot: HistoryVector.root(leafDigests: transactions.map { BLAKE2bMerkleHash.leaf($0.id) }),
             receiptsRoot: Kernel.receiptsRoot(outcome.receipts, transactions),
             historyRoot: history.root(), historySize: history.size)
         let candidate = Candidate(
@@ -128,8 +128,8 @@ extension Kernel {
     }
 
     static func receiptsRoot(_ receipts: [Receipt], _ transactions: [VerifiedTransaction]) -> Digest {
-        VectorHash.root(
-            receipts.enumerated().map { index, receipt in
+        HistoryVector.root(
+            leafDigests: receipts.enumerated().map { index, receipt in
                 receipt.leaf(of: index < transactions.count ? transactions[index].id : .zero)
             })
     }
@@ -217,7 +217,7 @@ extension Kernel {
         let committed = CommittedBlock(
             header: candidate.header, headerID: headerID, certificate: certificate,
             transactions: candidate.transactions, receipts: candidate.receipts, changes: candidate.changes,
-            historyTiles: history.takeChangedTiles(), beacon: candidate.beacon)
+            historyHashes: history.takeNewHashes(), beacon: candidate.beacon)
         head = ChainHead(
             certified: committed.certifiedHeader, beacon: candidate.beacon, validators: head.validators)
         persisting = committed

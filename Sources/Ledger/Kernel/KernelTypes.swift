@@ -56,13 +56,14 @@ public struct CommittedBlock: Sendable {
     public let receipts: [Receipt]
     /// Sorted by path: what restart applies.
     public let changes: [StateChange]
-    public let historyTiles: [TransactionHistory.Tile]
+    /// What the history has gained.
+    public let historyHashes: [TransactionHistory.Run]
     /// The block's randomness.
     public let beacon: Digest
 
     public init(
         header: Header, headerID: Digest, certificate: Certificate, transactions: [VerifiedTransaction],
-        receipts: [Receipt], changes: [StateChange], historyTiles: [TransactionHistory.Tile], beacon: Digest
+        receipts: [Receipt], changes: [StateChange], historyHashes: [TransactionHistory.Run], beacon: Digest
     ) {
         self.header = header
         self.headerID = headerID
@@ -70,7 +71,7 @@ public struct CommittedBlock: Sendable {
         self.transactions = transactions
         self.receipts = receipts
         self.changes = changes
-        self.historyTiles = historyTiles
+        self.historyHashes = historyHashes
         self.beacon = beacon
     }
 

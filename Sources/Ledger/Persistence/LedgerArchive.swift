@@ -8,7 +8,7 @@ public final class LedgerArchive {
     public var snapshotPolicy = SnapshotPolicy()
     /// Bytes of change sets since the last snapshot.
     var changedByteCount = 0
-    private var blocksSinceSnapshot = 0
+    var blocksSinceSnapshot = 0
 
     /// When a snapshot is worth its bytes.
     public struct SnapshotPolicy: Hashable, Sendable {
@@ -67,10 +67,10 @@ public final class LedgerArchive {
                         payload: event.payload)
                 }
             },
-            tiles: block.historyTiles.map { tile in
-                HashTile(
-                    tree: LedgerArchive.historyTree, level: tile.level, position: tile.position,
-                    hashes: tile.hashes.flatMap(\.bytes))
+            hashes: block.historyHashes.map { run in
+                HashRun(
+                    tree: LedgerArchive.historyTree, level: run.level, first: run.first,
+                    hashes: run.hashes.flatMap(\.bytes))
             })
         try stored { () throws(StorageError) in try database.append(record, indexes: indexes) }
         changedByteCount += changes.count
@@ -195,8 +195,8 @@ public final class LedgerArchive {
 
     // MARK: Proofs
 
-    /// Proves the transaction in a slot, and its receipt, under the last certified header. Reads a tile for each level
-    /// of 256 transactions, and the block.
+    /// Proves the transaction in a slot, and its receipt, under the last certified header. Reads some hundred
+    /// digests for each factor of 256 in the number of transactions, and the block.
     public func prove(
         slot: UInt64, history: TransactionHistory, head: CertifiedHeader
     ) throws(LedgerArchiveError) -> TransactionProof {
@@ -207,7 +207,7 @@ public final class LedgerArchive {
         }
         let path: [Digest]
         do {
-            path = try history.path(to: slot) { try? self.tile(level: $0, position: $1) }
+            path = try history.path(to: slot) { try? self.historyHashes(level: $0, first: $1, count: $2) }
         } catch {
             throw .corrupt(error.reason)
         }
@@ -216,19 +216,25 @@ public final class LedgerArchive {
             let id = place < block.transactions.count ? try open(block.transactions[place]).id : .zero
             leaves.append(receipt.leaf(of: id))
         }
+        let receiptPath: [Digest]
+        do {
+            receiptPath = try MerkleVectorProver<BLAKE2bMerkleHash>(leafDigests: leaves).inclusion(
+                of: UInt64(index), count: UInt64(leaves.count)
+            ).path
+        } catch {
+            throw .corrupt(error.description)
+        }
         return TransactionProof(
             slot: slot, transaction: block.transactions[index], historyPath: path, certified: head,
             block: try LedgerArchive.certified(summary).header, receipt: block.receipts[index],
-            receiptIndex: UInt64(index), receiptCount: UInt64(leaves.count),
-            receiptPath: VectorHash.path(leaves, to: index))
+            receiptIndex: UInt64(index), receiptCount: UInt64(leaves.count), receiptPath: receiptPath)
     }
 
-    func tile(level: UInt8, position: UInt64) throws(LedgerArchiveError) -> [Digest]? {
+    func historyHashes(level: UInt8, first: UInt64, count: Int) throws(LedgerArchiveError) -> [Digest]? {
         let bytes = try stored { () throws(StorageError) in
-            try database.tile(tree: LedgerArchive.historyTree, level: level, position: position)
+            try database.hashes(tree: LedgerArchive.historyTree, level: level, first: first, count: count)
         }
         guard let bytes else { return nil }
-        guard bytes.count % Digest.byteCount == 0 else { throw .corrupt("tile \(position) of level \(level)") }
         return stride(from: 0, to: bytes.count, by: Digest.byteCount).compactMap {
             Digest(bytes: bytes[$0..<$0 + Digest.byteCount])
         }

@@ -15,12 +15,16 @@ public protocol StateStore: AnyObject {
     func scan(prefix: [UInt8], from start: [UInt8], limit: Int) -> [StateEntry]
     func put(_ path: [UInt8], _ value: [UInt8]) throws(StateTreeError)
     func delete(_ path: [UInt8])
+    /// Adds an entry whose path is after all others: how a large state is loaded, in order. The bytes are borrowed.
+    func append(_ path: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws(StateTreeError)
     /// Makes all changes or none; the result takes them back.
     func apply(_ changes: [StateChange]) throws(StateTreeError) -> StateUndo
     /// Like `apply`, for changes that are final: nothing is kept to take them back.
     func applyForGood(_ changes: [StateChange]) throws(StateTreeError)
     func revert(_ undo: StateUndo)
     func root() -> Digest
+    /// The same, computed by all cores: for when most of the state is new. Blocks its thread.
+    func rootOnAllCores() -> Digest
     /// The digest of the subtree below `prefix`.
     func subtreeRoot(prefix: [UInt8]) -> Digest
     /// Proves what is, or is not, at `path`, against `root()`.
@@ -49,10 +53,14 @@ public final class MemoryStateStore: StateStore {
     }
     public func put(_ path: [UInt8], _ value: [UInt8]) throws(StateTreeError) { try tree.put(path, value) }
     public func delete(_ path: [UInt8]) { tree.delete(path) }
+    public func append(_ path: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws(StateTreeError) {
+        try tree.append(path, value)
+    }
     public func apply(_ changes: [StateChange]) throws(StateTreeError) -> StateUndo { try tree.apply(changes) }
     public func applyForGood(_ changes: [StateChange]) throws(StateTreeError) { try tree.applyForGood(changes) }
     public func revert(_ undo: StateUndo) { tree.revert(undo) }
     public func root() -> Digest { tree.root() }
+    public func rootOnAllCores() -> Digest { tree.rootOnAllCores() }
     public func subtreeRoot(prefix: [UInt8]) -> Digest { tree.subtreeRoot(prefix: prefix) }
     public func prove(_ path: [UInt8]) -> StateProof { tree.prove(path) }
     public func prove(prefix: [UInt8]) -> StateProof { tree.prove(prefix: prefix) }

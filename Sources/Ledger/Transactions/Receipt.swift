@@ -20,7 +20,7 @@ public struct Receipt: Hashable, Sendable, CBORCodable {
     func leaf(of transactionID: Digest) -> Digest {
         var entry = transactionID.bytes
         entry.append(contentsOf: encoded())
-        return VectorHash.leaf(entry)
+        return BLAKE2bMerkleHash.leaf(entry)
     }
 
     public var isSuccess: Bool { code == .ok }

@@ -60,6 +60,13 @@ extension CBORDecoder {
         return start..<offset
     }
 
+    /// Moves over a byte string and returns where its content lies.
+    public mutating func borrowedBytes() throws(CBORError) -> Range<Int> {
+        let length = try bounded(try head(2, "a byte string"))
+        defer { offset += length }
+        return offset..<offset + length
+    }
+
     /// A copy of the bytes in a range that `sliceOfNext` returned.
     public func bytes(in range: Range<Int>) -> [UInt8] { [UInt8](buffer(range)) }
 
@@ -100,7 +107,7 @@ extension CBORDecoder {
                 try skip()
             }
             leave()
-        case .link: _ = try link()
+        case .link: _ = try anyLink()
         case .bool: _ = try bool()
         case .null: offset += 1
         case .float: _ = try float()
@@ -115,6 +122,28 @@ extension CBORDecoder {
         case 0xf9, 0xfa: return failure(.invalidFloat, "a float that is not 64 bits wide")
         case 0xff: return failure(.notDefinite, "a break without an indefinite length")
         default: return failure(.unsupported, "a simple value other than false, true and null")
+        }
+    }
+
+    // MARK: Links
+
+    enum AnyLink {
+        case known(CID)
+        case foreign(ForeignCID)
+    }
+
+    /// A link of any codec and hash; `link()` reads only those that can be checked.
+    mutating func anyLink() throws(CBORError) -> AnyLink {
+        let start = offset
+        do throws(CBORError) { return .known(try link()) } catch {
+            guard error.code == .invalidLink else { throw error }
+            offset = start
+            guard try head(6, "a link") == 42 else { throw error }
+            let content = try withBytes { [UInt8]($0) }
+            guard content.first == 0 else { throw error }
+            do { return .foreign(try ForeignCID(bytes: [UInt8](content.dropFirst()))) } catch {
+                throw CBORError(.invalidLink, error.description, at: start)
+            }
         }
     }
 

@@ -27,6 +27,15 @@ extension MerkleHash {
         }
     }
 
+    /// HASH(0x00 ‖ entry), for an entry that is a digest.
+    public static func leaf(_ entry: Digest) -> Digest {
+        withUnsafeTemporaryAllocation(byteCount: 33, alignment: 8) { buffer in
+            buffer[0] = 0
+            buffer.storeBytes(of: entry.storage.words, toByteOffset: 1, as: StateHash.Words.self)
+            return digest(UnsafeRawBufferPointer(buffer))
+        }
+    }
+
     /// HASH(0x01 ‖ left ‖ right).
     public static func node(_ left: Digest, _ right: Digest) -> Digest {
         withUnsafeTemporaryAllocation(byteCount: 65, alignment: 8) { buffer in

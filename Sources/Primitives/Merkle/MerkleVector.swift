@@ -67,6 +67,13 @@ public struct MerkleVector<Hash: MerkleHash>: Hashable, Sendable {
         for entry in entries { vector.append(entry) }
         return vector.root
     }
+
+    /// The root over digests of leaves, or of complete subtrees of one size.
+    public static func root(leafDigests: [Digest]) -> Digest {
+        var vector = MerkleVector()
+        for digest in leafDigests { vector.append(leafDigest: digest) { _, _ in } }
+        return vector.root
+    }
 }
 
 extension MerkleVector: CBORCodable {

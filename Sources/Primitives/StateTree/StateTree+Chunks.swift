@@ -24,18 +24,38 @@ extension StateTree {
 
     /// The entries of a chunk, as the canonical DAG-CBOR of a list of entries; nil if the tree has changed there.
     public func content(of chunk: StateChunk) -> [UInt8]? {
-        var entries: [StateEntry] = []
-        entries.reserveCapacity(chunk.count)
-        forEach(from: chunk.firstPath) { path, value in
-            entries.append(StateEntry(path: [UInt8](path), value: [UInt8](value)))
-            return entries.count < chunk.count
+        _ = core.root()
+        guard let reference = subtree(of: chunk) else { return nil }
+        var encoder = CBOREncoder(capacity: chunk.contentByteCount + 8 * chunk.count)
+        encoder.array(count: chunk.count)
+        encode(reference, to: &encoder)
+        return encoder.finish()
+    }
+
+    /// The subtree that has the chunk's root, on the way to its first path: equal digests are equal entries.
+    private func subtree(of chunk: StateChunk) -> UInt32? {
+        guard core.top != StateTreeCore.none else { return nil }
+        return chunk.firstPath.withUnsafeBytes { path in
+            var reference = core.top
+            while core.digest(reference) != chunk.root {
+                guard !StateTreeCore.isLeaf(reference) else { return nil }
+                let node = core.node(reference)
+                reference = node.goesRight(path) ? node.right : node.left
+            }
+            return reference
         }
-        let part = StateTree()
-        for entry in entries {
-            // Paths and values that the tree held are within its limits.
-            guard (try? part.put(entry.path, entry.value)) != nil else { return nil }
+    }
+
+    private func encode(_ reference: UInt32, to encoder: inout CBOREncoder) {
+        guard StateTreeCore.isLeaf(reference) else {
+            let node = core.node(reference)
+            encode(node.left, to: &encoder)
+            encode(node.right, to: &encoder)
+            return
         }
-        return part.root() == chunk.root ? entries.encoded() : nil
+        encoder.array(count: 2)
+        encoder.bytes(core.path(reference))
+        encoder.bytes(core.value(reference))
     }
 
     /// Adds the entries of a chunk to this tree, if they are what `root` names; adds nothing otherwise.

@@ -57,6 +57,8 @@ public struct StateTreeError: Error, Hashable, Sendable, CustomStringConvertible
         case pathTooLong
         /// A value has 2^30 bytes or more.
         case valueTooLong
+        /// An appended path is not after all others.
+        case outOfOrder
     }
 
     public let code: Code
@@ -93,6 +95,9 @@ public final class StateTree {
     /// The root digest. Costs a hash for each node above a changed path, once.
     public func root() -> Digest { core.root() }
 
+    /// The root, with the work divided among all cores: for when most of a large tree has changed. Blocks its thread.
+    public func rootOnAllCores() -> Digest { core.rootOnAllCores() }
+
     // MARK: Single entries
 
     public func get(_ path: [UInt8]) -> [UInt8]? {
@@ -116,6 +121,16 @@ public final class StateTree {
         try StateTree.check(path, value)
         path.withUnsafeBytes { pathBuffer in
             value.withUnsafeBytes { core.put(pathBuffer, $0) }
+        }
+    }
+
+    /// Adds an entry behind all others, ten times faster than `put`: for sorted entries. Refuses one whose path is not
+    /// after all others with `outOfOrder`.
+    public func append(_ path: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws(StateTreeError) {
+        try StateTree.check(pathByteCount: path.count, valueByteCount: value.count) { path.prefix(16) }
+        guard core.append(path, value) else {
+            throw StateTreeError(
+                code: .outOfOrder, reason: "the path is not after all others", place: Hex.encode(path.prefix(16)))
         }
     }
 
@@ -173,14 +188,20 @@ public final class StateTree {
     }
 
     private static func check(_ path: [UInt8], _ value: [UInt8]) throws(StateTreeError) {
-        guard path.count <= maximumPathByteCount else {
+        try check(pathByteCount: path.count, valueByteCount: value.count) { path.prefix(16) }
+    }
+
+    private static func check(
+        pathByteCount: Int, valueByteCount: Int, start: () -> some Sequence<UInt8>
+    ) throws(StateTreeError) {
+        guard pathByteCount <= maximumPathByteCount else {
             throw StateTreeError(
-                code: .pathTooLong, reason: "\(path.count) bytes; the limit is \(maximumPathByteCount)",
-                place: Hex.encode(path.prefix(16)))
+                code: .pathTooLong, reason: "\(pathByteCount) bytes; the limit is \(maximumPathByteCount)",
+                place: Hex.encode(Array(start())))
         }
-        guard value.count < maximumValueByteCount else {
+        guard valueByteCount < maximumValueByteCount else {
             throw StateTreeError(
-                code: .valueTooLong, reason: "a value of \(value.count) bytes", place: Hex.encode(path.prefix(16)))
+                code: .valueTooLong, reason: "a value of \(valueByteCount) bytes", place: Hex.encode(Array(start())))
         }
     }
 }

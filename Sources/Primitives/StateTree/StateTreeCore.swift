@@ -49,23 +49,32 @@ struct StateTreeCore: ~Copyable {
     static let leafMark: UInt32 = 0x8000_0000
     static let none = UInt32.max
 
-    private var nodes = GrowableBuffer<Node>(capacity: 16)
-    private var nodeDigests = GrowableBuffer<Digest>(capacity: 16)
-    private var leaves = GrowableBuffer<Leaf>(capacity: 16)
-    private var leafDigests = GrowableBuffer<Digest>(capacity: 16)
+    var nodes = GrowableBuffer<Node>(capacity: 16)
+    var nodeDigests = GrowableBuffer<Digest>(capacity: 16)
+    var leaves = GrowableBuffer<Leaf>(capacity: 16)
+    var leafDigests = GrowableBuffer<Digest>(capacity: 16)
     private var blobs = BlobArena()
     private var freeNode = StateTreeCore.none
     private var freeLeaf = StateTreeCore.none
     /// The nodes of the last descent, from the root down; no path has more bits than this.
     private var trail = GrowableBuffer<UInt32>(capacity: 1160)
 
+    /// The nodes from the root to the last leaf, and that leaf, while entries are appended in order; any other change
+    /// makes them unknown.
+    private var spine = GrowableBuffer<UInt32>(capacity: 1160)
+    private var spineDepth = 0
+    private var lastLeaf = StateTreeCore.none
+
     private(set) var top = StateTreeCore.none
-    private var topIsStale = false
+    var topIsStale = false
     private(set) var count = 0
     /// Bytes of all paths and values.
     private(set) var contentByteCount = 0
 
-    init() { _ = trail.extend(by: 1160) }
+    init() {
+        _ = trail.extend(by: 1160)
+        _ = spine.extend(by: 1160)
+    }
 
     /// Bytes that the arenas hold, content included.
     var memoryByteCount: Int {
@@ -121,6 +130,7 @@ struct StateTreeCore: ~Copyable {
 
     /// Sets the value of a path of at most 128 bytes.
     mutating func put(_ path: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
+        lastLeaf = StateTreeCore.none
         guard top != StateTreeCore.none else {
             top = makeLeaf(path, value)
             topIsStale = true
@@ -189,8 +199,58 @@ struct StateTreeCore: ~Copyable {
         }
     }
 
+    /// Adds an entry behind all others, without a descent; false, and nothing is done, if its path is not after theirs.
+    mutating func append(_ path: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool {
+        guard top != StateTreeCore.none else {
+            put(path, value)
+            return true
+        }
+        if lastLeaf == StateTreeCore.none { findSpine() }
+        // The first different bit tells the order: paths are ordered as their bits are.
+        guard let bit = StatePath.firstDifference(self.path(lastLeaf), path), StatePath.bit(path, bit) else {
+            return false
+        }
+        var level = spineDepth
+        var displaced = lastLeaf
+        while level > 0 && nodes[spine[UInt32(level - 1)]].bit > bit {
+            level -= 1
+            displaced = spine[UInt32(level)]
+        }
+        let isStale =
+            level > 0 ? nodes[spine[UInt32(level - 1)]].bitAndStale & Node.rightStale != 0 : topIsStale
+        let leaf = makeLeaf(path, value)
+        var node = Node(bit: bit, left: displaced, right: leaf)
+        node.bitAndStale |= isStale ? Node.rightStale | Node.leftStale : Node.rightStale
+        let made = makeNode(node)
+        if level > 0 { nodes.pointer(spine[UInt32(level - 1)]).pointee.right = made } else { top = made }
+        // Above a stale child everything is stale already.
+        var above = level
+        while above > 0 {
+            let node = nodes.pointer(spine[UInt32(above - 1)])
+            if node.pointee.bitAndStale & Node.rightStale != 0 { break }
+            node.pointee.bitAndStale |= Node.rightStale
+            above -= 1
+        }
+        topIsStale = true
+        spine[UInt32(level)] = made
+        spineDepth = level + 1
+        lastLeaf = leaf
+        return true
+    }
+
+    private mutating func findSpine() {
+        spineDepth = 0
+        lastLeaf = top
+        while !StateTreeCore.isLeaf(lastLeaf) {
+            spine[UInt32(spineDepth)] = lastLeaf
+            spineDepth += 1
+            lastLeaf = nodes[lastLeaf].right
+        }
+    }
+
     /// Removes a path; false if it was not there.
     mutating func delete(_ path: UnsafeRawBufferPointer) -> Bool {
+        lastLeaf = StateTreeCore.none
         guard top != StateTreeCore.none else { return false }
         let (depth, leaf) = descend(path)
         guard StatePath.firstDifference(self.path(leaf), path) == nil else { return false }
@@ -286,54 +346,5 @@ struct StateTreeCore: ~Copyable {
     @inline(__always)
     private static func copy(_ source: UnsafeRawBufferPointer, to place: UnsafeMutableRawPointer) {
         if let base = source.baseAddress { place.copyMemory(from: base, byteCount: source.count) }
-    }
-
-    // MARK: Digests
-
-    /// The root; computes the digests that changes have made stale.
-    mutating func root() -> Digest {
-        guard top != StateTreeCore.none else { return StateHash.empty }
-        if topIsStale {
-            _ = refresh(top)
-            topIsStale = false
-        }
-        return digest(top)
-    }
-
-    /// The digest of a subtree; right only after `root()`.
-    @inline(__always)
-    func digest(_ reference: UInt32) -> Digest {
-        StateTreeCore.isLeaf(reference)
-            ? leafDigests[reference & ~StateTreeCore.leafMark] : nodeDigests[reference]
-    }
-
-    /// Computes a digest and the stale ones below it, and returns some leaf below. Recursion is as deep as the tree,
-    /// which has at most one level a bit of a path.
-    private func refresh(_ reference: UInt32) -> UInt32 {
-        if StateTreeCore.isLeaf(reference) {
-            leafDigests[reference & ~StateTreeCore.leafMark] = StateHash.leaf(
-                path: path(reference), valueDigest: .blake2b256(value(reference)))
-            return reference
-        }
-        let node = nodes[reference]
-        let isLeftStale = node.bitAndStale & Node.leftStale != 0
-        let isRightStale = node.bitAndStale & Node.rightStale != 0
-        // Digests that stand are read on the way down, so that their cache misses overlap; on the way up each would be
-        // waited for.
-        var left = isLeftStale ? Digest.zero : digest(node.left)
-        var right = isRightStale ? Digest.zero : digest(node.right)
-        var leaf = StateTreeCore.none
-        if isLeftStale {
-            leaf = refresh(node.left)
-            left = digest(node.left)
-        }
-        if isRightStale {
-            leaf = refresh(node.right)
-            right = digest(node.right)
-        }
-        if leaf == StateTreeCore.none { leaf = anyLeaf(below: reference) }
-        nodes.pointer(reference).pointee.bitAndStale &= 0x3fff
-        nodeDigests[reference] = StateHash.node(bit: node.bit, path: path(leaf), left: left, right: right)
-        return leaf
     }
 }
