@@ -47,9 +47,10 @@ func module(_ name: String, uses modules: [String] = []) -> Target {
         path: "Sources/Modules/\(name)", swiftSettings: strictAndHot)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
     .testTarget(
-        name: "\(name)Tests", dependencies: dependencies + ["TestSupport"], path: "Tests/\(name)", swiftSettings: strict
+        name: "\(name)Tests", dependencies: dependencies + ["TestSupport"], path: "Tests/\(name)",
+        exclude: exclude, swiftSettings: strict
     )
 }
 
@@ -166,7 +167,7 @@ let package = Package(
 
         // Tests.
         .target(name: "TestSupport", path: "Tests/Support", swiftSettings: strict),
-        tests("Primitives", ["Primitives"]),
+        tests("Primitives", ["Primitives"], exclude: ["Fixtures"]),
         tests("Storage", ["Storage"]),
         tests("Ledger", ["Ledger", "Storage", "Tokens"]),
         tests("Modules", ["Ledger", "Tokens", "Reputation", "Privacy", "Federation", "Market"]),

@@ -45,6 +45,7 @@ public enum JSONText {
             text += "}"
         case .bytes(let bytes): text += "{\"/\":{\"bytes\":\"\(Base64.encode(bytes))\"}}"
         case .link(let id): text += "{\"/\":\"\(id.text)\"}"
+        case .foreignLink(let id): text += "{\"/\":\"\(id.text)\"}"
         case .text(let string): text += quoted(string)
         case .bool(let flag): text += flag ? "true" : "false"
         case .null: text += "null"

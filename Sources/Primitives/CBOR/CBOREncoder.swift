@@ -95,6 +95,13 @@ public struct CBOREncoder: ~Copyable {
 
     public mutating func digest(_ value: Digest) { value.withUnsafeBytes { bytes($0) } }
 
+    public mutating func link(_ value: ForeignCID) {
+        head(6, 42)
+        head(2, UInt64(value.bytes.count) + 1)
+        bytes.append(0)
+        bytes.append(contentsOf: value.bytes)
+    }
+
     public mutating func link(_ value: CID) {
         head(6, 42)
         let isBLAKE2b = value.hashFunction == .blake2b256

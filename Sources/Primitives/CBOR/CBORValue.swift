@@ -8,6 +8,8 @@ public enum CBORValue: Hashable, Sendable {
     case array([CBORValue])
     case map(CBORMap)
     case link(CID)
+    /// A link that cannot be followed here.
+    case foreignLink(ForeignCID)
     case bool(Bool)
     case null
     case float(Double)
@@ -59,6 +61,7 @@ extension CBORValue: CBORCodable {
                 entry.value.encode(to: &encoder)
             }
         case .link(let value): encoder.link(value)
+        case .foreignLink(let value): encoder.link(value)
         case .bool(let value): encoder.bool(value)
         case .null: encoder.null()
         case .float(let value): encoder.float(value)
@@ -78,7 +81,11 @@ extension CBORValue: CBORCodable {
                 entries.append(.init(key: key, value: try CBORValue(from: &decoder)))
             }
             self = .map(CBORMap(inOrder: entries))
-        case .link: self = .link(try decoder.link())
+        case .link:
+            switch try decoder.anyLink() {
+            case .known(let link): self = .link(link)
+            case .foreign(let link): self = .foreignLink(link)
+            }
         case .bool: self = .bool(try decoder.bool())
         case .null:
             _ = decoder.skipNull()
