@@ -80,8 +80,7 @@ public final class NodeRuntime: Sendable {
     ) throws -> Kernel {
         let rules = Rules(modules)
         var settings = Kernel.Configuration(
-            genesis: genesis, rules: rules, beaconSigner: key.map { KeyedBeacon(key: $0) },
-            beaconVerifier: BeaconCheck())
+            genesis: genesis, rules: rules, beaconSigner: key.map { VRFBeaconSigner($0) })
         settings.mempoolLimits.pendingPerAccount = configuration.mempoolPerAccount
         settings.mempoolLimits.byteCount = configuration.mempoolLimitBytes
         guard let restored = try archive.restore(genesis: genesis, rules: rules) else {

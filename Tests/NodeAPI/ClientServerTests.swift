@@ -68,10 +68,10 @@ import Testing
         try await withServer(FixtureService()) { address async throws in
             let client = NodeClient(address)
             #expect(try await client.objectSize(id) == nil)
-            #expect(try await client.putObject(id, from: MemorySource(bytes)).created)
-            #expect(try await client.putObject(id, from: MemorySource(bytes)).created == false)
+            #expect(try await client.putObject(id, from: BytesSource(bytes)).created)
+            #expect(try await client.putObject(id, from: BytesSource(bytes)).created == false)
             #expect(try await client.objectSize(id) == UInt64(size))
-            let sink = MemorySink(limitBytes: 4 << 20)
+            let sink = BytesSink(limitBytes: 4 << 20)
             #expect(try await client.getObject(id, into: sink) == UInt64(size))
             #expect(sink.bytes == bytes)
         }
@@ -83,14 +83,14 @@ import Testing
             let client = NodeClient(address)
             let bytes = [UInt8](repeating: 7, count: 100_000)
             await #expect(throws: ServiceError(.digestMismatch, "")) {
-                try await client.putObject(CID.of(raw: [1]), from: MemorySource(bytes))
+                try await client.putObject(CID.of(raw: [1]), from: BytesSource(bytes))
             }
             #expect(fixture.state.withLock { $0.objects.isEmpty })
             let id = CID.of(raw: bytes)
-            _ = try await client.putObject(id, from: MemorySource(bytes))
+            _ = try await client.putObject(id, from: BytesSource(bytes))
             fixture.state.withLock { $0.corruptObjects = true }
             await #expect(throws: ServiceError(.digestMismatch, "")) {
-                try await client.getObject(id, into: MemorySink(limitBytes: 1 << 20))
+                try await client.getObject(id, into: BytesSink(limitBytes: 1 << 20))
             }
         }
     }
@@ -99,9 +99,9 @@ import Testing
         try await withServer(FixtureService()) { address async throws in
             let client = NodeClient(address)
             let bytes = [UInt8](repeating: 7, count: 1_000_000)
-            _ = try await client.putObject(CID.of(raw: bytes), from: MemorySource(bytes))
+            _ = try await client.putObject(CID.of(raw: bytes), from: BytesSource(bytes))
             await #expect(throws: ServiceError(.tooLarge, "")) {
-                try await client.getObject(CID.of(raw: bytes), into: MemorySink(limitBytes: 1000))
+                try await client.getObject(CID.of(raw: bytes), into: BytesSink(limitBytes: 1000))
             }
             #expect(try await client.status().height == 7)
         }

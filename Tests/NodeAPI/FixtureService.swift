@@ -139,7 +139,7 @@ final class FixtureService: NodeService {
     func getObject(_ id: CID, into sink: any ObjectSink) async throws(ServiceError) -> UInt64 {
         guard var bytes = state.withLock({ $0.objects[id] }) else { throw ServiceError(.notFound, "no object") }
         if state.withLock({ $0.corruptObjects }), !bytes.isEmpty { bytes[0] ^= 1 }
-        let source = MemorySource(bytes)
+        let source = BytesSource(bytes)
         while let piece = try await source.next() { try await sink.write(piece) }
         return UInt64(bytes.count)
     }

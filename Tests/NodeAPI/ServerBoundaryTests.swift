@@ -76,7 +76,7 @@ import Testing
             let client = NodeClient(address, token: Self.token)
             let large = [UInt8](repeating: 1, count: 3000)
             await #expect(throws: ServiceError(.tooLarge, "")) {
-                try await client.putObject(CID.of(raw: large), from: MemorySource(large))
+                try await client.putObject(CID.of(raw: large), from: BytesSource(large))
             }
             #expect(fixture.state.withLock { $0.submitted.isEmpty && $0.objects.isEmpty })
             #expect(try await client.status().height == 7)

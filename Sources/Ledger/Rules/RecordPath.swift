@@ -13,6 +13,11 @@ public struct RecordPath: Hashable, Sendable {
         for part in parts { path.append(contentsOf: part) }
         bytes = path
     }
+
+    /// A number as a part: four bytes, so that the order of paths is the order of numbers.
+    public static func part(_ number: UInt32) -> [UInt8] {
+        [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: number >> $0) }
+    }
 }
 
 extension ModuleContext {

@@ -1,3 +1,4 @@
+import Ledger
 import Primitives
 
 /// What one auditor says of one member's update. Tuple: [member index, outcome, score (1e-6), evidence or null].

@@ -1,7 +1,8 @@
 import Ledger
+import Primitives
 
 /// Why the Federation module refuses an action; append-only. The numbers are result codes of receipts.
-public enum FederationCode: Int32, CaseIterable, Sendable {
+public enum FederationCode: Int32, ModuleCode {
     /// A field of the terms is out of its range; the detail names it.
     case invalidTerms = 402
     /// The escrow does not cover what the terms promise at most.
@@ -60,11 +61,6 @@ public enum FederationCode: Int32, CaseIterable, Sendable {
     case registerFull = 434
     /// A new model was to be published although nothing was accepted.
     case nothingAccepted = 435
-
-    public var code: ResultCode { ResultCode(rawValue: rawValue) }
-
-    /// The refusal with this code; `detail` is for people and never hashed.
-    public func refusal(_ detail: String) -> Refusal { Refusal(code: code, detail: detail) }
 }
 
 /// Why a site refuses a job, or a round; append-only. Whatever depends on data stays in the owner's log.
@@ -101,4 +97,9 @@ public enum JobEnd: UInt8, CaseIterable, Sendable {
     case tooFewAuditors = 5
     case aggregatorLost = 6
     case modelNotConfirmed = 7
+}
+
+/// Amounts of one computation; an overflow is refused by name.
+func exact(_ compute: () throws(AmountError) -> Amount) throws(Refusal) -> Amount {
+    try FederationCode.amountOverflow.exact(compute)
 }

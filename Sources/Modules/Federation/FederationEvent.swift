@@ -75,16 +75,8 @@ public enum FederationEvent: String, CaseIterable, Sendable {
         _ job: Digest, _ accounts: [AccountID], _ context: inout ModuleContext, items count: Int = 0,
         _ items: (inout CBOREncoder) -> Void = { _ in }
     ) throws(Refusal) {
-        var encoder = CBOREncoder()
-        encoder.array(count: 1 + count)
-        encoder.digest(job)
-        items(&encoder)
-        // One account may hold several roles.
-        var once: [AccountID] = []
-        for account in accounts where !once.contains(account) { once.append(account) }
         try context.emit(
-            Event(
-                module: FederationPaths.module, kind: rawValue, path: FederationPaths.job(job).bytes, accounts: once,
-                payload: encoder.finish()))
+            module: FederationPaths.module, kind: rawValue, path: FederationPaths.job(job).bytes, about: job, accounts,
+            items: count, items)
     }
 }

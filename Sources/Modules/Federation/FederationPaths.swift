@@ -17,19 +17,19 @@ public enum FederationPaths {
     }
     /// `r/` job round: `RoundRecord`.
     public static func round(_ job: Digest, _ round: UInt32) -> RecordPath {
-        RecordPath(module, "r", [job.bytes, bigEndianBytes(round)])
+        RecordPath(module, "r", [job.bytes, RecordPath.part(round)])
     }
     /// `s/` job round account: `SubmissionRecord`.
     public static func submission(_ job: Digest, _ round: UInt32, _ account: AccountID) -> RecordPath {
-        RecordPath(module, "s", [job.bytes, bigEndianBytes(round), account.bytes])
+        RecordPath(module, "s", [job.bytes, RecordPath.part(round), account.bytes])
     }
     /// `v/` job round account: `VerdictRecord`.
     public static func verdict(_ job: Digest, _ round: UInt32, _ auditor: AccountID) -> RecordPath {
-        RecordPath(module, "v", [job.bytes, bigEndianBytes(round), auditor.bytes])
+        RecordPath(module, "v", [job.bytes, RecordPath.part(round), auditor.bytes])
     }
     /// `l/` job round: `LineageRecord`.
     public static func lineage(_ job: Digest, _ round: UInt32) -> RecordPath {
-        RecordPath(module, "l", [job.bytes, bigEndianBytes(round)])
+        RecordPath(module, "l", [job.bytes, RecordPath.part(round)])
     }
     /// `u/` job digest of the update: `SeenUpdate`.
     public static func seen(_ job: Digest, _ update: CID) -> RecordPath {
@@ -42,7 +42,7 @@ public enum FederationPaths {
     public static func escrow(_ account: AccountID) -> RecordPath { RecordPath(module, "e", [account.bytes]) }
     /// `q/` job round: a draw that waits for the beacon of a later block; the height since which it does.
     static func waitingDraw(_ job: Digest, _ round: UInt32) -> RecordPath {
-        RecordPath(module, "q", [job.bytes, bigEndianBytes(round)])
+        RecordPath(module, "q", [job.bytes, RecordPath.part(round)])
     }
     /// `x/` job: ended in this block; what the escrow of the last transaction's fee gives back is swept at the block's
     /// end.

@@ -1,3 +1,4 @@
+import Ledger
 import Primitives
 
 /// A plugin that everyone must hold to take part: its id, its version, and the digest of its conformance traces.

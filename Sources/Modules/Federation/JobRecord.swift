@@ -1,3 +1,4 @@
+import Ledger
 import Primitives
 
 public enum JobStatus: UInt8, CaseIterable, Sendable {

@@ -104,8 +104,3 @@ struct OpenJob {
         return round
     }
 }
-
-/// Amounts of one computation; an overflow is refused by name.
-func exact(_ compute: () throws(AmountError) -> Amount) throws(Refusal) -> Amount {
-    do { return try compute() } catch { throw FederationCode.amountOverflow.refusal("\(error)") }
-}

@@ -1,3 +1,4 @@
+import Ledger
 import Primitives
 
 public enum RoundPhase: UInt8, CaseIterable, Comparable, Sendable {

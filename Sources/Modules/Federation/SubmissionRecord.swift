@@ -1,3 +1,4 @@
+import Ledger
 import Primitives
 
 /// What became of a member's part in a round. No record: nothing was heard yet.

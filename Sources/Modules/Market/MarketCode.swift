@@ -1,7 +1,8 @@
 import Ledger
+import Primitives
 
 /// Why the Market module refuses an action; append-only. The numbers are result codes of receipts.
-public enum MarketCode: Int32, CaseIterable, Sendable {
+public enum MarketCode: Int32, ModuleCode {
     /// A field of an offer or a task is out of its range; the detail names it.
     case invalidField = 500
     case offerUnknown = 501
@@ -22,11 +23,6 @@ public enum MarketCode: Int32, CaseIterable, Sendable {
     case offerBusy = 512
     case amountOverflow = 513
     case barred = 514
-
-    public var code: ResultCode { ResultCode(rawValue: rawValue) }
-
-    /// The refusal with this code; `detail` is for people and never hashed.
-    public func refusal(_ detail: String) -> Refusal { Refusal(code: code, detail: detail) }
 }
 
 /// Why an offer does not fit a task; append-only. A task that is not matched says how many offers failed for which
@@ -49,4 +45,9 @@ public enum MatchReason: UInt8, CaseIterable, Sendable {
     case providerTaken = 13
     /// These fit, and the task needs more of them.
     case tooFewProviders = 14
+}
+
+/// Amounts of one computation; an overflow is refused by name.
+func exact(_ compute: () throws(AmountError) -> Amount) throws(Refusal) -> Amount {
+    try MarketCode.amountOverflow.exact(compute)
 }

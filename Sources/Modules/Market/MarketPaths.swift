@@ -54,13 +54,7 @@ public enum MarketEvent: String, CaseIterable, Sendable {
         _ id: Digest, _ accounts: [AccountID], _ context: inout ModuleContext, items count: Int = 0,
         _ items: (inout CBOREncoder) -> Void = { _ in }
     ) throws(Refusal) {
-        var encoder = CBOREncoder()
-        encoder.array(count: 1 + count)
-        encoder.digest(id)
-        items(&encoder)
-        var once: [AccountID] = []
-        for account in accounts where !once.contains(account) { once.append(account) }
         try context.emit(
-            Event(module: MarketPaths.module, kind: rawValue, accounts: once, payload: encoder.finish()))
+            module: MarketPaths.module, kind: rawValue, about: id, accounts, items: count, items)
     }
 }

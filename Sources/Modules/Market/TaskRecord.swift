@@ -1,3 +1,4 @@
+import Ledger
 import Primitives
 
 public enum TaskStatus: UInt8, CaseIterable, Sendable {

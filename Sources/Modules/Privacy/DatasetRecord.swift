@@ -1,3 +1,4 @@
+import Ledger
 import Primitives
 
 /// A dataset and its whole budget: one leaf, so that one proof shows everything a light client compares.

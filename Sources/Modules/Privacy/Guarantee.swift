@@ -1,3 +1,4 @@
+import Ledger
 import Primitives
 
 /// What one change of the data means: the neighbour's unit.
@@ -75,14 +76,5 @@ public struct Guarantee: Hashable, Sendable, CBORCodable {
         default: throw decoder.invalid("adversary \(number)")
         }
         epsilonBillionths = try decoder.unsigned()
-    }
-}
-
-extension CBORDecoder {
-    /// A case of an enumeration by its number.
-    mutating func choice<Choice: RawRepresentable>() throws(CBORError) -> Choice where Choice.RawValue == UInt8 {
-        let number = try unsigned(as: UInt8.self)
-        guard let choice = Choice(rawValue: number) else { throw invalid("\(number) is no \(Choice.self)") }
-        return choice
     }
 }

@@ -1,3 +1,4 @@
+import Ledger
 import Primitives
 
 /// Body of `register`. Tuple: [label, unit, relation, delta (1e-12), size band, most records a person, limits, parent

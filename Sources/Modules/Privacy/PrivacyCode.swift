@@ -1,7 +1,7 @@
 import Ledger
 
 /// Why the Privacy module refuses; append-only. The numbers are result codes of receipts.
-public enum PrivacyCode: Int32, CaseIterable, Sendable {
+public enum PrivacyCode: Int32, ModuleCode {
     case datasetUnknown = 302
     case datasetExists = 303
     /// The sender does not own the dataset.
@@ -24,9 +24,4 @@ public enum PrivacyCode: Int32, CaseIterable, Sendable {
     case guaranteeMismatch = 313
     /// A cost of nothing, or a count of rounds that is zero or too large.
     case invalidCost = 314
-
-    public var code: ResultCode { ResultCode(rawValue: rawValue) }
-
-    /// The refusal with this code; `detail` is for people and never hashed.
-    public func refusal(_ detail: String) -> Refusal { Refusal(code: code, detail: detail) }
 }

@@ -15,16 +15,12 @@ public enum PrivacyPaths {
 
     /// `s/` dataset job round (4 bytes, most significant first) commitment: `SpendRecord`.
     public static func spend(dataset: Digest, job: Digest, round: UInt32, commitment: Digest) -> RecordPath {
-        RecordPath(module, "s", [dataset.bytes, job.bytes, bigEndianBytes(round), commitment.bytes])
+        RecordPath(module, "s", [dataset.bytes, job.bytes, RecordPath.part(round), commitment.bytes])
     }
 
     static func spends(dataset: Digest, job: Digest, round: UInt32) -> RecordPath {
-        RecordPath(module, "s", [dataset.bytes, job.bytes, bigEndianBytes(round)])
+        RecordPath(module, "s", [dataset.bytes, job.bytes, RecordPath.part(round)])
     }
-}
-
-func bigEndianBytes(_ value: UInt32) -> [UInt8] {
-    [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: value >> $0) }
 }
 
 /// Kinds of events of the Privacy module; the payload is a CBOR array, given with each.

@@ -41,7 +41,7 @@ final class SerialThread<State: SerialThreadState>: Sendable {
                 finish()
             }
             do throws(FileError) {
-                try startThread(name: name, main)
+                try DetachedThread.start(name: name, main)
             } catch {
                 ready.resume(throwing: error)
             }
@@ -145,27 +145,4 @@ protocol SerialThreadState: SendableMetatype {
 /// The thread has been stopped and takes no more work.
 public struct ThreadStopped: Error, Hashable, Sendable, CustomStringConvertible {
     public var description: String { "the node is stopping" }
-}
-
-/// Starts a detached operating-system thread.
-private func startThread(name: String, _ body: @escaping @Sendable () -> Void) throws(FileError) {
-    final class Box {
-        let body: @Sendable () -> Void
-        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-    }
-    var thread = pthread_t()
-    // The box is retained for the new thread, which takes that reference over and releases it.
-    let box = Unmanaged.passRetained(Box(body))
-    let code = pthread_create(
-        &thread, nil,
-        { argument in
-            guard let argument else { return nil }
-            Unmanaged<Box>.fromOpaque(argument).takeRetainedValue().body()
-            return nil
-        }, box.toOpaque())
-    guard code == 0 else {
-        box.release()
-        throw FileError(operation: "start thread", path: name, code: code)
-    }
-    pthread_detach(thread)
 }

@@ -1,26 +1,24 @@
 import Primitives
 import Synchronization
 
-/// An object's bytes as a stream of one piece.
-public struct BytesSource: ObjectSource {
-    private let pieces: Pieces
-
-    private final class Pieces: Sendable {
-        let rest: Mutex<[UInt8]?>
-        init(_ bytes: [UInt8]) { rest = Mutex(bytes) }
-    }
-
+/// An object that is in memory, as a stream of pieces.
+public final class BytesSource: ObjectSource {
     public let byteCount: UInt64?
+    private let rest: Mutex<ArraySlice<UInt8>>
+    private let pieceBytes: Int
 
-    public init(_ bytes: [UInt8]) {
-        pieces = Pieces(bytes)
+    public init(_ bytes: [UInt8], pieceBytes: Int = 65_536) {
         byteCount = UInt64(bytes.count)
+        rest = Mutex(bytes[...])
+        self.pieceBytes = pieceBytes
     }
 
     public func next() async throws(ServiceError) -> [UInt8]? {
-        pieces.rest.withLock { rest in
-            defer { rest = nil }
-            return rest
+        rest.withLock { rest in
+            guard !rest.isEmpty else { return nil }
+            let piece = Array(rest.prefix(pieceBytes))
+            rest = rest.dropFirst(pieceBytes)
+            return piece
         }
     }
 }

@@ -46,7 +46,7 @@ final class TransferPool: Sendable {
     }
 
     private func startThread() {
-        Thread.detach { [self] in
+        let serve: @Sendable () -> Void = { [self] in
             // Out of memory is the only reason for nil; the work then gets no handle and the thread ends.
             guard let handle = curl_easy_init() else {
                 state.withLock { $0.threads -= 1 }
@@ -62,6 +62,10 @@ final class TransferPool: Sendable {
                 }
                 work?(worker)
             }
+        }
+        do throws(FileError) { try DetachedThread.start(name: "transfer", serve) } catch {
+            // The work waits for a thread that exists, or for the next one that starts.
+            state.withLock { $0.threads -= 1 }
         }
     }
 }

@@ -54,7 +54,7 @@ final class ChildKeeper: Sendable {
     init(executable: String, console: DemoConsole) throws(FileError) {
         self.executable = executable
         self.console = console
-        try BackgroundThread.start { [self] in loop() }
+        try DetachedThread.start(name: "children") { [self] in loop() }
     }
 
     /// Adds a process; the thread starts it at once.
