@@ -133,15 +133,7 @@ extension NodeRuntime: NodeService {
     public func account(_ id: AccountID) async throws(ServiceError) -> AccountView {
         try await query { host in
             try host.checkDurable()
-            let state = host.state()
-            let account = try state.account(id)
-            var next: [UInt8: UInt64] = [:]
-            for lane in 0..<LaneSequences.laneCount {
-                if account.sequences[lane] > 0 { next[lane] = account.sequences[lane] }
-            }
-            return AccountView(
-                id: id, exists: state.store.get(Account.path(id)) != nil, balance: account.balance, nextSequences: next,
-                authorisation: account.authorisation?.encoded(), height: host.kernel.head.height)
+            return try AccountView(id, &host)
         }
     }
 
@@ -248,5 +240,22 @@ extension NodeRuntime: NodeService {
         } catch {
             throw ServiceError(.internal, "\(error)")
         }
+    }
+}
+
+extension AccountView {
+    /// The committed account, and the sequences after what waits in the pool.
+    init(_ id: AccountID, _ host: inout KernelHost) throws(Refusal) {
+        let state = host.state()
+        let account = try state.account(id)
+        var next: [UInt8: UInt64] = [:]
+        for lane in 0..<LaneSequences.laneCount {
+            let waiting = host.kernel.mempool.nextSequence(of: id, lane: lane) ?? 0
+            let sequence = max(account.sequences[lane], waiting)
+            if sequence > 0 { next[lane] = sequence }
+        }
+        self.init(
+            id: id, exists: state.store.get(Account.path(id)) != nil, balance: account.balance, nextSequences: next,
+            authorisation: account.authorisation?.encoded(), height: host.kernel.head.height)
     }
 }

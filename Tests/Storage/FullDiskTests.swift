@@ -5,7 +5,7 @@ import Testing
 @testable import Storage
 
 /// A disk that fills up at every place of a commit, of a checkpoint and of a snapshot.
-@Suite(.enabled(if: SmallDisk.isAvailable, Comment(rawValue: SmallDisk.reason)), .serialized)
+@Suite(.enabled(if: SmallDisk.isPossible, "only root can mount a small disk"), .serialized)
 struct FullDiskTests {
     /// Small checkpoints, so that some commits have to copy the log into the file.
     private func open(_ disk: SmallDisk) throws -> LedgerDatabase {
@@ -22,12 +22,12 @@ struct FullDiskTests {
     }
 
     @Test func aBlockIsWholeOrRefusedAtEveryWriteAndTheLedgerGoesOn() throws {
-        let disk = try SmallDisk(megabytes: 24)
+        let disk = try SmallDisk(bytes: 24 << 20)
         var database = try open(disk)
         var height: UInt64 = 0
         var refusals = 0
         for left in stride(from: 0, through: 160 << 10, by: 4 << 10) {
-            disk.fill(leaving: left)
+            try disk.fill(leaving: left)
             var refusal: StorageError?
             // Several blocks may fit; each is there as a whole, and the one that does not fit leaves nothing.
             for _ in 0..<12 where refusal == nil {
@@ -49,11 +49,11 @@ struct FullDiskTests {
             }
             if left % (20 << 10) == 0 {
                 // As after a crash with the disk still full: nothing but the acknowledged blocks is there.
-                disk.empty()
+                disk.free()
                 database = try reopened(database, disk)
-                disk.fill(leaving: left)
+                try disk.fill(leaving: left)
             }
-            disk.empty()
+            disk.free()
             let (record, indexes) = block(height + 1, transactions: 30)
             try database.append(record, indexes: indexes)
             height += 1
@@ -72,14 +72,14 @@ struct FullDiskTests {
     }
 
     @Test func aSnapshotOnAFullDiskCountsForNothing() throws {
-        let disk = try SmallDisk(megabytes: 8)
+        let disk = try SmallDisk(bytes: 8 << 20)
         let database = try open(disk)
         try database.append(block(1).0)
         try database.beginSnapshot(height: 1, root: [1])
         try database.addChunk(height: 1, position: 0, digest: [1], content: bytes(1 << 20, 1))
         try database.finishSnapshot(height: 1)
         try database.append(block(2).0)
-        disk.fill(leaving: 64 << 10)
+        try disk.fill(leaving: 64 << 10)
         let refusal = #expect(throws: StorageError.self) {
             try database.beginSnapshot(height: 2, root: [2])
             for position in UInt64(0)..<4 {
@@ -90,7 +90,7 @@ struct FullDiskTests {
         expectFull(refusal, "snapshot")
         #expect(try database.snapshotHeights() == [1])
         #expect(try database.chunk([1]) == bytes(1 << 20, 1))
-        disk.empty()
+        disk.free()
         try database.beginSnapshot(height: 2, root: [2])
         try database.addChunk(height: 2, position: 0, digest: [1], content: nil)
         try database.finishSnapshot(height: 2)
@@ -99,16 +99,16 @@ struct FullDiskTests {
     }
 
     @Test func aVoteThatCannotBeRecordedIsNotGranted() throws {
-        let disk = try SmallDisk(megabytes: 8)
+        let disk = try SmallDisk(bytes: 8 << 20)
         let database = try open(disk)
         try database.append(block(1).0)
         try database.checkpoint()
-        disk.fill(leaving: 0)
+        try disk.fill(leaving: 0)
         let vote = SignedVote(height: 2, round: 0, step: 1, digest: [1])
         let refusal = #expect(throws: StorageError.self) { try database.grantVote(vote, signer: [7]) }
         expectFull(refusal, "vote")
         #expect(try database.lastVote(signer: [7]) == nil)
-        disk.empty()
+        disk.free()
         try database.grantVote(vote, signer: [7])
         #expect(try database.lastVote(signer: [7]) == vote)
     }

@@ -3,38 +3,44 @@ import Glibc
 /// A file system in memory of a few megabytes, with a file that fills it on demand: what a full disk does, for real.
 /// Needs the right to mount, so that tests that use it are skipped without it.
 public final class SmallDisk: Sendable {
-    public static let isAvailable = (try? SmallDisk(megabytes: 1)) != nil
-    public static let reason = "a small disk cannot be mounted: the tests do not run as root"
+    /// Whether this process may mount.
+    public static let isPossible = (try? SmallDisk(bytes: 16 << 10)) != nil
 
-    public let root: String
+    public let path: String
     private let parent: TemporaryFolder
 
-    public init(megabytes: Int) throws {
+    public init(bytes: Int) throws {
         parent = try TemporaryFolder()
-        root = parent.path("disk")
-        guard mkdir(root, 0o700) == 0, mount("tmpfs", root, "tmpfs", 0, "size=\(megabytes)m") == 0 else {
+        path = parent.path("disk")
+        guard mkdir(path, 0o700) == 0, mount("tmpfs", path, "tmpfs", 0, "size=\(bytes)") == 0 else {
             throw CommandFailure(command: "mount tmpfs", reason: String(cString: strerror(errno)))
         }
     }
 
-    deinit { umount2(root, Int32(MNT_DETACH)) }
+    deinit { umount2(path, Int32(MNT_DETACH)) }
 
-    public func path(_ name: String) -> String { "\(root)/\(name)" }
+    public func path(_ name: String) -> String { "\(path)/\(name)" }
 
     public var freeByteCount: Int {
         var status = statvfs()
-        return statvfs(root, &status) == 0 ? Int(status.f_bavail) * Int(status.f_bsize) : 0
+        return statvfs(path, &status) == 0 ? Int(status.f_bavail) * Int(status.f_bsize) : 0
     }
 
-    /// Writes a ballast until so many bytes are free, a page more or less.
-    public func fill(leaving left: Int) {
-        let file = open(path("ballast"), O_WRONLY | O_CREAT | O_APPEND, 0o600)
-        guard file >= 0 else { return }
+    /// Writes a filler until so many bytes are left, a page more or less.
+    public func fill(leaving left: Int = 0) throws {
+        let file = open(path("filler"), O_WRONLY | O_CREAT | O_APPEND, 0o600)
+        guard file >= 0 else { throw CommandFailure(command: "open filler", reason: String(cString: strerror(errno))) }
         defer { close(file) }
         let page = [UInt8](repeating: 1, count: 4_096)
-        while freeByteCount > left, write(file, page, page.count) == page.count {}
+        while freeByteCount > left, write(file, page, page.count) > 0 {}
+    }
+
+    /// What `fill` took.
+    public var fillerBytes: Int {
+        var status = stat()
+        return stat(path("filler"), &status) == 0 ? Int(status.st_size) : 0
     }
 
     /// Frees what `fill` took.
-    public func empty() { unlink(path("ballast")) }
+    public func free() { unlink(path("filler")) }
 }

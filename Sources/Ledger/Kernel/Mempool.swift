@@ -87,6 +87,12 @@ public struct Mempool {
         byteCount += transaction.byteCount
     }
 
+    /// The sequence after the last one that waits in a lane; nil if none does.
+    public func nextSequence(of account: AccountID, lane: UInt8) -> UInt64? {
+        guard let queue = lanes[Lane(account: account, number: lane)], !queue.waiting.isEmpty else { return nil }
+        return queue.first + UInt64(queue.waiting.count)
+    }
+
     /// Hands transactions to `take` in the order of the pool until it says stop. A lane whose transaction is refused is
     /// left out from there on. Nothing is removed.
     func select(_ take: (VerifiedTransaction) -> Selection) {

@@ -49,13 +49,14 @@ public actor LightClient: SiteGateway {
     private var newest: Header?
     private var checked: (bytes: [UInt8], header: Header)?
     private var cursor = EventCursor.start
+    /// The jobs that concern the account and have not ended, the one that was heard of last at the end.
     private var known: [Digest] = []
-    private var isKnown: Set<Digest> = []
     private let pollInterval: Duration
     private let objectLimitBytes: Int
     private let module: String
 
-    /// Jobs that are remembered from events, the newest; a node that invents jobs fills no more memory than this.
+    /// Jobs that are looked after at once; a node that invents jobs fills no more memory than this. The one that nothing
+    /// was heard of for longest is forgotten until it is heard of again.
     static let jobLimit = 1_000
     /// Pages of events that are read before the client does something else.
     static let pageLimit = 64
@@ -184,19 +185,20 @@ public actor LightClient: SiteGateway {
             let page = try await service.events(
                 EventQuery(
                     after: cursor, filter: EventFilter(module: module, account: account), limit: 500, wait: wait))
-            for event in page.events {
-                guard let job = Self.job(of: event), isKnown.insert(job).inserted else { continue }
-                known.append(job)
-            }
-            if known.count > Self.jobLimit {
-                for job in known.prefix(known.count - Self.jobLimit) { isKnown.remove(job) }
-                known.removeFirst(known.count - Self.jobLimit)
-            }
+            for event in page.events { note(event) }
             let moved = page.next > cursor
             cursor = max(cursor, page.next)
             if page.events.isEmpty || !moved { return }
             wait = .zero
         }
+    }
+
+    private func note(_ event: EventRecord) {
+        guard let job = Self.job(of: event) else { return }
+        known.removeAll { $0 == job }
+        guard event.kind != FederationEvent.jobEnded.rawValue else { return }
+        known.append(job)
+        if known.count > Self.jobLimit { known.removeFirst(known.count - Self.jobLimit) }
     }
 
     /// The payload of every event of a job begins with the job.
