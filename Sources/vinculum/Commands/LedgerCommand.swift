@@ -12,7 +12,7 @@ struct LedgerCommand: AsyncParsableCommand {
             examples: [("vinculum ledger events --follow --module federation", "watch jobs as they run")],
             exits: [.ok, .failed, .usage, .unreachable, .notFound, .notProven]
         ).text,
-        subcommands: [LedgerHead.self, LedgerBlock.self, LedgerEvents.self, LedgerVerify.self])
+        subcommands: [LedgerHead.self, LedgerBlock.self, LedgerEvents.self, LedgerVerify.self, LedgerExport.self])
 }
 
 /// How a header is shown.
@@ -145,61 +145,5 @@ struct LedgerEvents: VinculumCommand {
             let payload = (try? CBORValue(encoded: event.payload)).map { JSONText.encode($0) } ?? ""
             return "\(event.cursor)  block \(event.height)  \(style.bold("\(event.module).\(event.kind)"))  \(payload)"
         }
-    }
-}
-
-struct LedgerVerify: VinculumCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "verify", abstract: "Check every header that a node serves against the genesis.",
-        discussion: HelpText(
-            why: "Checks each certificate, that heights and parents follow one another, and that time goes forward.",
-            examples: [("vinculum ledger verify --genesis genesis.dagcbor", "trust the genesis, not the node")],
-            limits: "For chains whose validators are those of the genesis.",
-            exits: [.ok, .failed, .usage, .unreachable, .notFound, .notProven]
-        ).text)
-
-    @Option(help: ArgumentHelp("The chain's genesis (the folder's if left out).", valueName: "file"))
-    var genesis: String?
-    @OptionGroup var node: NodeOptions
-    @OptionGroup var output: OutputOptions
-
-    func execute() async throws -> ExitStatus {
-        let client = try node.client()
-        let bytes = try readBytes(try genesis ?? node.folder.configuration().genesisFile, limitBytes: 16 << 20)
-        let anchor = TrustAnchor(genesis: try Genesis.decode(bytes))
-        let status = try await client.status()
-        var bar = ProgressBar("headers", total: Int(clamping: status.height), output: output)
-        var previous: Header?
-        var height = max(1, status.firstKeptHeight)
-        let first = height
-        while height <= status.height {
-            let page = try await client.headers(from: height, limit: 500)
-            guard !page.isEmpty else { break }
-            for encoded in page {
-                let certified = Ledger.CertifiedHeader(
-                    header: try Header.decode(encoded.header), certificate: try Certificate.decode(encoded.certificate))
-                try anchor.verify(certified)
-                let header = certified.header
-                guard header.height == height else {
-                    throw CommandFailure(.notProven, "block \(height) is missing; the node gave \(header.height)")
-                }
-                if let previous, header.parent != previous.id || header.timeMilliseconds <= previous.timeMilliseconds {
-                    throw CommandFailure(.notProven, "block \(height) does not follow block \(previous.height)")
-                }
-                previous = header
-                height += 1
-            }
-            bar.update(Int(clamping: height - 1))
-        }
-        bar.finish()
-        let count = height - first
-        output.emit(
-            "ledger-verify",
-            CBORMap([
-                ("proven", .bool(true)), ("chain", .text(anchor.chain.text)), ("first", .unsigned(first)),
-                ("headers", .unsigned(count)),
-            ])
-        ) { style in "\(style.good("proven")): \(count) headers from \(first) on, chain \(anchor.chain.text)" }
-        return .ok
     }
 }

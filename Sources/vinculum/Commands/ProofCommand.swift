@@ -76,7 +76,10 @@ struct ProofVerify: VinculumCommand {
         discussion: HelpText(
             why: "Checks the validators' signatures under the header and the path from it to the value.",
             examples: [("vinculum proof verify payment.proof --genesis genesis.dagcbor", "says what is proven")],
-            limits: "Believes the validators of the genesis; a chain whose set has changed needs its newer one.",
+            limits:
+                "Believes the validators of the genesis and no others: complete while a chain keeps its first set, as "
+                + "every chain of this version does. A proof made after a change of validators does not verify with the "
+                + "genesis alone.",
             exits: [.ok, .failed, .usage, .notFound, .notProven]
         ).text)
 

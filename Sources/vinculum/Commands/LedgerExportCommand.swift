@@ -1,0 +1,148 @@
+import ArgumentParser
+import Glibc
+import Ledger
+import Node
+import NodeAPI
+import Primitives
+
+struct LedgerExport: VinculumCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "export", abstract: "Write blocks to a file that anyone can check against the genesis.",
+        discussion: HelpText(
+            why:
+                "An archive of headers, certificates and transactions that needs no node, nor trust in whoever made it.",
+            examples: [
+                ("vinculum ledger export --output chain.blocks", "all blocks"),
+                ("vinculum ledger export --from 100 --to 200 > part.blocks", "a part, to standard output"),
+                ("vinculum ledger verify chain.blocks --genesis genesis.dagcbor", "check it, offline"),
+            ],
+            limits: "Blocks whose transactions the node has pruned cannot be exported.",
+            exits: [.ok, .failed, .usage, .unreachable, .notFound, .notProven]
+        ).text)
+
+    @Option(help: "The first height.") var from: UInt64 = 1
+    @Option(help: "The last height (the chain's if left out).") var to: UInt64?
+    @Option(
+        name: .customLong("output"),
+        help: ArgumentHelp("Where the blocks are written (standard output if left out).", valueName: "file"))
+    var destination: String?
+    @OptionGroup var node: NodeOptions
+    @OptionGroup var output: OutputOptions
+
+    func validate() throws {
+        guard from >= 1 else { throw ValidationError("--from takes a height from 1") }
+        if let to, to < from { throw ValidationError("--to \(to) is below --from \(from)") }
+        guard destination != nil || !output.json else {
+            throw ValidationError("--json describes the file: give --output")
+        }
+    }
+
+    func execute() async throws -> ExitStatus {
+        let client = try node.client()
+        let status = try await client.status()
+        let last = to ?? status.height
+        guard from <= last, last <= status.height else {
+            throw CommandFailure(
+                .notFound, "the node has blocks 1 to \(status.height), not \(from) to \(last)",
+                hint: "wait for the block: vinculum wait --height \(last)")
+        }
+        let chain = try CID(text: status.chain)
+        let writer = try BlockWriter(destination)
+        try writer.write(BlockFile.head(chain: chain, first: from))
+        var bar = ProgressBar("blocks", total: Int(clamping: last - from + 1), output: output)
+        var slot = from == 1 ? 0 : try await header(from - 1, client).header.historySize
+        let first = slot
+        var height = from
+        while height <= last {
+            let page = try await client.headers(from: height, limit: Int(min(500, last - height + 1)))
+            guard !page.isEmpty else { break }
+            for encoded in page {
+                let certified = try Self.decode(encoded)
+                guard certified.header.height == height, certified.header.historySize >= slot else {
+                    throw CommandFailure(.notProven, "the node gave another block than \(height)")
+                }
+                var transactions: [[UInt8]] = []
+                while slot < certified.header.historySize {
+                    transactions.append(try await client.transaction(.slot(slot)).envelope)
+                    slot += 1
+                }
+                try writer.write(ExportedBlock(certified: certified, transactions: transactions).encoded())
+                height += 1
+                bar.update(Int(clamping: height - from))
+            }
+        }
+        bar.finish()
+        let byteCount = try writer.finish()
+        guard let destination else { return .ok }
+        output.emit(
+            "ledger-export",
+            CBORMap([
+                ("file", .text(destination)), ("first", .unsigned(from)), ("blocks", .unsigned(height - from)),
+                ("transactions", .unsigned(slot - first)), ("byte_count", .unsigned(byteCount)),
+            ])
+        ) { _ in
+            "\(destination): \(height - from) blocks, \(slot - first) transactions, \(HumanUnits.bytes(byteCount))"
+        }
+        return .ok
+    }
+
+    private func header(_ height: UInt64, _ client: NodeClient) async throws -> Ledger.CertifiedHeader {
+        guard let found = try await client.headers(from: height, limit: 1).first, found.height == height else {
+            throw CommandFailure(.notFound, "there is no block \(height)")
+        }
+        return try Self.decode(found)
+    }
+
+    private static func decode(_ encoded: Node.CertifiedHeader) throws -> Ledger.CertifiedHeader {
+        Ledger.CertifiedHeader(
+            header: try Header.decode(encoded.header), certificate: try Certificate.decode(encoded.certificate))
+    }
+}
+
+/// Writes a file beside its name and renames it when it is whole, or standard output as it comes.
+private final class BlockWriter {
+    private let destination: String?
+    private let descriptor: Int32
+    private var byteCount: UInt64 = 0
+    private var isWhole = false
+
+    private var partial: String { "\(destination ?? "").partial" }
+
+    init(_ destination: String?) throws(FileError) {
+        self.destination = destination
+        let partial = "\(destination ?? "").partial"
+        descriptor = destination == nil ? 1 : open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw FileError(operation: "open", path: partial, code: errno) }
+    }
+
+    deinit {
+        guard destination != nil, descriptor >= 0 else { return }
+        close(descriptor)
+        if !isWhole { unlink(partial) }
+    }
+
+    func write(_ bytes: [UInt8]) throws(FileError) {
+        var done = 0
+        while done < bytes.count {
+            let count = bytes.withUnsafeBytes {
+                Glibc.write(descriptor, $0.baseAddress?.advanced(by: done), bytes.count - done)
+            }
+            guard count > 0 || errno == EINTR else {
+                throw FileError(operation: "write", path: destination ?? "standard output", code: errno)
+            }
+            done += max(0, count)
+        }
+        byteCount += UInt64(bytes.count)
+    }
+
+    /// Returns how many bytes were written.
+    func finish() throws(FileError) -> UInt64 {
+        guard let destination else { return byteCount }
+        guard fsync(descriptor) == 0 else { throw FileError(operation: "sync", path: partial, code: errno) }
+        guard rename(partial, destination) == 0 else {
+            throw FileError(operation: "rename", path: partial, code: errno)
+        }
+        isWhole = true
+        return byteCount
+    }
+}
