@@ -7,15 +7,16 @@ let usage = """
     Usage: vinculum-bench SUBCOMMAND [--form text|markdown] [OPTIONS]
 
       ledger      signed transfers against signature checks alone; bytes written; restart
-                  [--accounts 1000000] [--transactions 200000] [--block 2000] [--folder .] [--file KEPT]
+                  [--accounts 1000000] [--transactions 200000] [--block 2000] [--folder .]
+                  [--file KEPT]: keeps the ledger's file; when it is there, only its restart is measured
       federation  ten sites train on MNIST-5k, against Flower's simulation engine
                   --data FOLDER [--rounds 10] [--peer-python FILE] [--peer-script FILE]
       plugins     calls: direct, in this process, isolated; a long vector in shared memory --prefix FOLDER
       privacy     exact noise a value, and the accountant --prefix FOLDER
       primitives  signatures, digests, decoding, the state tree [--keys 1000000]
 
-    `./Packaging/dev bench` makes the data, the prefix and the peer's environment and runs all of it. Benchmarks are not tests:
-    a missed target is printed, and the exit code stays 0. It is 64 for a wrong command line, 1 when a run failed.
+    `./Packaging/dev bench` makes the data, the prefix and the peer's environment and runs all of it. Benchmarks are
+    not tests: a missed target is printed, and the exit code stays 0. It is 64 for a wrong command line, 1 when a run failed.
     Example: vinculum-bench ledger --accounts 10000 --transactions 20000
     """
 

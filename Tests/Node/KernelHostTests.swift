@@ -9,70 +9,21 @@ import Tokens
 
 @testable import Node
 
-/// One validator that proposes at once, as consensus-solo does without its interval.
-private struct ImmediateEngine: ConsensusEngine {
-    let id = "immediate"
-    let chain: CID
-    /// Transactions that have to wait before a block is proposed.
-    var batch: UInt64 = 1
-    private var height: UInt64 = 0
-    private var isBusy = false
-    private var key: PublicKey?
-
-    init(chain: CID, batch: UInt64) { (self.chain, self.batch) = (chain, batch) }
-
-    mutating func step(_ event: Ledger.ConsensusEvent) throws(ConsensusFault) -> [Ledger.ConsensusEffect] {
-        switch event.kind {
-        case .start(let height, _, _, _, let key, _, _):
-            (self.height, self.key) = (height, key)
-            return []
-        case .transactions(let count, _): return propose(count, event.timeMilliseconds)
-        case .proposalBuilt(let height, let round, let headerID?, _):
-            return [
-                .persist([1]),
-                .signVote(Vote(chain: chain, height: height, round: round, step: .commit, headerID: headerID)),
-            ]
-        case .voteSigned(let vote, let signature?):
-            guard let key else { return [] }
-            let signed = SignedBy(key: key, signature: signature)
-            return [.decide(height: vote.height, round: vote.round, headerID: vote.headerID, signatures: [signed])]
-        case .committed(let height, _, _, _, let waiting, _):
-            (self.height, isBusy) = (height, false)
-            return propose(waiting, event.timeMilliseconds)
-        default: return []
-        }
-    }
-
-    private mutating func propose(_ waiting: UInt64, _ time: UInt64) -> [Ledger.ConsensusEffect] {
-        guard waiting >= batch, !isBusy else { return [] }
-        isBusy = true
-        return [.propose(height: height + 1, round: 0, timeMilliseconds: time)]
-    }
-
-    func snapshot() -> [UInt8] { [] }
-}
-
 /// A kernel with a disk, and transfers between four accounts.
 private struct HostFixture {
     static let rules = Rules([TokensModule()])
     let genesis: Genesis
-    let key = LedgerHarness.key(0)
+    let key = TestNode.validator
     var host: KernelHost
 
     init(path: String, batch: UInt64 = 1) throws {
-        let allocations = (UInt64(1)...4).map {
-            Transfer(to: LedgerHarness.account($0), amount: Amount(tokens: 1_000))
-        }
-        genesis = Genesis(
-            name: "host", timeMilliseconds: 1_700_000_000_000, engine: "immediate",
-            validators: ValidatorSet(solo: key.publicKey),
-            sections: CBORMap([(key: "tokens", value: try TokensGenesis(allocations: allocations).section())]))
+        genesis = try TestNode.genesis()
         let archive = try LedgerArchive.open(path: path, chain: genesis.chain)
         let configuration = Kernel.Configuration(
             genesis: genesis, rules: Self.rules, beaconSigner: VRFBeaconSigner(key))
-        let kernel = try Kernel(configuration, engine: ImmediateEngine(chain: genesis.chain, batch: batch))
+        let kernel = try Kernel(configuration, engine: OneValidator(chain: genesis.chain, batch: batch))
         host = KernelHost(
-            kernel: kernel, archive: archive, key: key, signal: CommitSignal(), logger: Logger(label: "test"))
+            kernel: kernel, archive: archive, key: key, signal: CommitSignal(), logger: TestNode.quiet)
         host.start()
     }
 
@@ -86,9 +37,7 @@ private struct HostFixture {
 
     /// What must hold after every block: nothing is made or lost.
     mutating func checkSupply() throws {
-        let state = host.state()
-        let supply = try TokensModule.supply(state)
-        #expect(try state.sumOfBalances() == supply.minted.minus(supply.burned))
+        try Supply.checkConservation(host.state())
     }
 }
 

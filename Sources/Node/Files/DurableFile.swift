@@ -59,6 +59,13 @@ public enum DurableFile {
         return bytes
     }
 
+    /// Who may read, write and execute the file: the nine bits of `chmod`.
+    public static func permissions(of path: String) throws(FileError) -> UInt32 {
+        var status = stat()
+        guard stat(path, &status) == 0 else { throw FileError(operation: "stat", path: path, code: errno) }
+        return UInt32(status.st_mode) & 0o777
+    }
+
     /// Counts this process's writes, so that no two share a temporary name.
     private static let writes = Atomic<UInt64>(0)
 

@@ -55,8 +55,8 @@ public actor LightClient: SiteGateway {
     private let objectLimitBytes: Int
     private let module: String
 
-    /// Jobs that are looked after at once; a node that invents jobs fills no more memory than this. The one that nothing
-    /// was heard of for longest is forgotten until it is heard of again.
+    /// Jobs that are looked after at once; a node that invents jobs fills no more memory than this. The one that
+    /// nothing was heard of for longest is forgotten until it is heard of again.
     static let jobLimit = 1_000
     /// Pages of events that are read before the client does something else.
     static let pageLimit = 64

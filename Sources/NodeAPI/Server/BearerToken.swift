@@ -1,4 +1,3 @@
-import Glibc
 import Node
 import Primitives
 
@@ -21,11 +20,11 @@ public struct BearerToken: Sendable {
 
     /// Reads the file; refuses one that others may read, and one that is empty.
     public static func load(from path: String) throws(ServiceError) -> BearerToken {
-        var status = stat()
-        guard stat(path, &status) == 0 else {
+        let permissions: UInt32
+        do throws(FileError) { permissions = try DurableFile.permissions(of: path) } catch {
             throw ServiceError(.notFound, "there is no token file \(path)", field: "api.token_file")
         }
-        guard status.st_mode & 0o077 == 0 else {
+        guard permissions & 0o077 == 0 else {
             throw ServiceError(
                 .unauthorised, "others may read the token file \(path)", hint: "chmod 600 \(path)",
                 field: "api.token_file")

@@ -9,8 +9,7 @@ struct LedgerExport: VinculumCommand {
     static let configuration = CommandConfiguration(
         commandName: "export", abstract: "Write blocks to a file that anyone can check against the genesis.",
         discussion: HelpText(
-            why:
-                "An archive of headers, certificates and transactions that needs no node, nor trust in whoever made it.",
+            why: "An archive of headers, certificates and transactions that needs no node, nor trust in its maker.",
             examples: [
                 ("vinculum ledger export --output chain.blocks", "all blocks"),
                 ("vinculum ledger export --from 100 --to 200 > part.blocks", "a part, to standard output"),

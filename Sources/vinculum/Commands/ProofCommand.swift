@@ -77,9 +77,9 @@ struct ProofVerify: VinculumCommand {
             why: "Checks the validators' signatures under the header and the path from it to the value.",
             examples: [("vinculum proof verify payment.proof --genesis genesis.dagcbor", "says what is proven")],
             limits:
-                "Believes the validators of the genesis and no others: complete while a chain keeps its first set, as "
-                + "every chain of this version does. A proof made after a change of validators does not verify with the "
-                + "genesis alone.",
+                "Believes the validators of the genesis and no others. There are no others while a chain keeps its "
+                + "first set, as every chain of this version does; a proof made after a change of validators would not "
+                + "verify with the genesis alone.",
             exits: [.ok, .failed, .usage, .notFound, .notProven]
         ).text)
 

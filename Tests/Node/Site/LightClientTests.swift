@@ -1,3 +1,4 @@
+import Federation
 import Ledger
 import Primitives
 import Synchronization
@@ -386,6 +387,31 @@ struct LightClientTransferTests {
         let jobs = try await scene.client.jobs(concerning: LedgerHarness.account(1))
         #expect(jobs.count == LightClient.jobLimit)
         #expect(scene.liar.count(of: "events") == LightClient.pageLimit)
+    }
+
+    @Test("a job that has ended is forgotten, until something is heard of it again") func endedJobs() async throws {
+        let scene = try await Scene(blocks: 1)
+        let jobs = (0..<3 as Range<UInt64>).map { Digest.blake2b256(UInt64($0).encoded()) }
+        let ended = FederationEvent.jobEnded.rawValue
+        let told: [(job: Int, kind: String)] = [
+            (0, "job_submitted"), (1, "job_submitted"), (2, "job_submitted"), (0, "round_settled"), (1, ended),
+            (2, ended), (2, "round_settled"),
+        ]
+        scene.liar.lie {
+            $0.events = { query, _ in
+                let events = told.enumerated().map { index, entry in
+                    var payload = CBOREncoder()
+                    payload.array(count: 1)
+                    payload.digest(jobs[entry.job])
+                    return EventRecord(
+                        cursor: EventCursor(sequence: UInt64(index) + 1), height: 1, module: "federation",
+                        kind: entry.kind, path: nil, accounts: [], payload: payload.finish())
+                }
+                let later = events.filter { $0.cursor > query.after }
+                return EventPage(events: later, next: later.last?.cursor ?? query.after)
+            }
+        }
+        #expect(try await scene.client.jobs(concerning: LedgerHarness.account(1)) == [jobs[0], jobs[2]])
     }
 
     @Test("a page that does not move the cursor, goes back, or holds garbage ends the reading")

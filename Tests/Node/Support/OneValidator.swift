@@ -9,7 +9,13 @@ struct OneValidator: ConsensusEngine {
     private var isBusy = false
     private var key: PublicKey?
 
-    init(chain: CID) { self.chain = chain }
+    /// Transactions that have to wait before a block is proposed.
+    private let batch: UInt64
+
+    init(chain: CID, batch: UInt64 = 1) {
+        self.chain = chain
+        self.batch = batch
+    }
 
     mutating func step(_ event: ConsensusEvent) throws(ConsensusFault) -> [ConsensusEffect] {
         switch event.kind {
@@ -44,7 +50,7 @@ struct OneValidator: ConsensusEngine {
     }
 
     private mutating func propose(_ waiting: UInt64, _ time: UInt64) -> [ConsensusEffect] {
-        guard waiting > 0, !isBusy else { return [] }
+        guard waiting >= batch, !isBusy else { return [] }
         isBusy = true
         return [.propose(height: height + 1, round: 0, timeMilliseconds: time)]
     }
