@@ -109,7 +109,7 @@ enum SortedRuns {
         _ run: Run, _ least: Entry, in connection: Connection
     ) throws(StorageError) -> Int64 {
         var (low, high) = (Int64(0), run.leafCount)
-        var probe = Int64(least >> 32) * run.leafCount >> 32
+        var probe = (Int64(least >> 32) * run.leafCount) >> 32
         var guesses = 3
         while high - low > 1 {
             probe = guesses > 0 ? min(max(probe, low + 1), high - 1) : (low + high) / 2

@@ -54,7 +54,7 @@ struct JobSubmit: VinculumCommand {
         if dryRun { return emitPlan(terms, job.escrow) }
         for object in [model, holdout] {
             guard let bytes = object.bytes else { continue }
-            _ = try await client.putObject(object.id, from: MemorySource(bytes))
+            _ = try await client.putObject(object.id, from: BytesSource(bytes))
         }
         let requester = AccountID(key.publicKey)
         let view = try await client.account(requester)
