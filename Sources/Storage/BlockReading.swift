@@ -41,7 +41,8 @@ extension LedgerReader {
     func lastBlock(
         with column: RisingColumn, atMost value: UInt64, from least: UInt64? = nil
     ) throws(StorageError) -> UInt64? {
-        let ends = try connection.first("SELECT min(height), max(height) FROM blocks") { (row) throws(StorageError) in
+        let ends = try connection.first("SELECT (SELECT min(height) FROM blocks), (SELECT max(height) FROM blocks)") {
+            (row) throws(StorageError) in
             row.isNull(0) ? nil : (row.unsigned(0), row.unsigned(1))
         }
         guard let (first, last) = ends ?? nil else { return nil }
