@@ -39,6 +39,9 @@ struct LedgerExport: VinculumCommand {
     func execute() async throws -> ExitStatus {
         let client = try node.client()
         let status = try await client.status()
+        guard status.height > 0 else {
+            throw CommandFailure(.notFound, "the chain has no block yet", hint: "a first transaction makes one")
+        }
         let last = to ?? status.height
         guard from <= last, last <= status.height else {
             throw CommandFailure(

@@ -373,14 +373,7 @@ struct LightClientTransferTests {
         scene.liar.lie {
             $0.events = { query, _ in
                 let first = query.after.sequence
-                let events = (1...500).map { offset in
-                    var payload = CBOREncoder()
-                    payload.array(count: 1)
-                    payload.digest(.blake2b256(Array("\(first + UInt64(offset))".utf8)))
-                    return EventRecord(
-                        cursor: EventCursor(sequence: first + UInt64(offset)), height: 1, module: "federation",
-                        kind: "job_submitted", path: nil, accounts: [], payload: payload.finish())
-                }
+                let events = (first + 1...first + 500).map { Self.event($0, "job_submitted", of: $0) }
                 return EventPage(events: events, next: EventCursor(sequence: first + 500))
             }
         }
@@ -391,27 +384,24 @@ struct LightClientTransferTests {
 
     @Test("a job that has ended is forgotten, until something is heard of it again") func endedJobs() async throws {
         let scene = try await Scene(blocks: 1)
-        let jobs = (0..<3 as Range<UInt64>).map { Digest.blake2b256(UInt64($0).encoded()) }
-        let ended = FederationEvent.jobEnded.rawValue
-        let told: [(job: Int, kind: String)] = [
-            (0, "job_submitted"), (1, "job_submitted"), (2, "job_submitted"), (0, "round_settled"), (1, ended),
-            (2, ended), (2, "round_settled"),
-        ]
+        let (new, ended) = ("round_settled", FederationEvent.jobEnded.rawValue)
+        let told = [(0, new), (1, new), (2, new), (0, new), (1, ended), (2, ended), (2, new)] as [(UInt64, String)]
         scene.liar.lie {
             $0.events = { query, _ in
-                let events = told.enumerated().map { index, entry in
-                    var payload = CBOREncoder()
-                    payload.array(count: 1)
-                    payload.digest(jobs[entry.job])
-                    return EventRecord(
-                        cursor: EventCursor(sequence: UInt64(index) + 1), height: 1, module: "federation",
-                        kind: entry.kind, path: nil, accounts: [], payload: payload.finish())
-                }
+                let events = told.enumerated().map { Self.event(UInt64($0) + 1, $1.1, of: $1.0) }
                 let later = events.filter { $0.cursor > query.after }
                 return EventPage(events: later, next: later.last?.cursor ?? query.after)
             }
         }
-        #expect(try await scene.client.jobs(concerning: LedgerHarness.account(1)) == [jobs[0], jobs[2]])
+        #expect(try await scene.client.jobs(concerning: LedgerHarness.account(1)) == [Self.job(0), Self.job(2)])
+    }
+
+    private static func job(_ number: UInt64) -> Digest { .blake2b256(number.encoded()) }
+
+    private static func event(_ sequence: UInt64, _ kind: String, of number: UInt64) -> EventRecord {
+        EventRecord(
+            cursor: EventCursor(sequence: sequence), height: 1, module: "federation", kind: kind, path: nil,
+            accounts: [], payload: [0x81] + job(number).encoded())
     }
 
     @Test("a page that does not move the cursor, goes back, or holds garbage ends the reading")
