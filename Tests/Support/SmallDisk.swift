@@ -28,7 +28,8 @@ public final class SmallDisk: Sendable {
 
     /// Writes a filler until so many bytes are left, a page more or less.
     public func fill(leaving left: Int = 0) throws {
-        let file = open(path("filler"), O_WRONLY | O_CREAT | O_APPEND, 0o600)
+        // Not for children of other tests: one that held the file would hold its space.
+        let file = open(path("filler"), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw CommandFailure(command: "open filler", reason: String(cString: strerror(errno))) }
         defer { close(file) }
         let page = [UInt8](repeating: 1, count: 4_096)
