@@ -30,7 +30,7 @@ struct JobModel: VinculumCommand {
             throw CommandFailure(.notFound, "there is no job \(id.hex)")
         }
         let record = try JobRecord.decode(value)
-        let sink = MemorySink(limitBytes: Self.limitBytes)
+        let sink = BytesSink(limitBytes: Self.limitBytes)
         _ = try await client.getObject(record.model, into: sink)
         let bytes = sink.bytes
         try DurableFile.replace(out, with: bytes)

@@ -23,7 +23,7 @@ struct TaskRequester: Sendable {
     /// The task's id. Throws when the ledger refuses it.
     func submit(_ terms: TaskTerms, _ input: TaskInput) async throws -> Digest {
         let bytes = input.encoded()
-        _ = try await service.putObject(CID.of(raw: bytes), from: MemorySource(bytes))
+        _ = try await service.putObject(CID.of(raw: bytes), from: BytesSource(bytes))
         return try await send("submit", SubmitTaskBody(terms: terms))
     }
 
@@ -116,7 +116,7 @@ enum TaskObjects {
         if !DurableFile.exists(reference), let id = try? CID(text: reference) { return id }
         let bytes = try readBytes(reference, limitBytes: 1 << 31)
         let id = CID.of(raw: bytes)
-        _ = try await client.putObject(id, from: MemorySource(bytes))
+        _ = try await client.putObject(id, from: BytesSource(bytes))
         return id
     }
 }
@@ -182,7 +182,7 @@ enum TaskReport {
     /// The accepted result, where it is an evaluation.
     static func evaluation(_ result: CID?, _ client: any NodeService) async throws -> Evaluation? {
         guard let result, let size = try await client.objectSize(result), size < 1_024 else { return nil }
-        let sink = MemorySink(limitBytes: 1_024)
+        let sink = BytesSink(limitBytes: 1_024)
         _ = try await client.getObject(result, into: sink)
         return try? JSONDecoder().decode(Evaluation.self, from: Data(sink.bytes))
     }
