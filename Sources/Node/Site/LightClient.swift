@@ -170,7 +170,6 @@ public actor LightClient: SiteGateway {
 
     /// A task that has ended, or an id that is none of a task; an event that names it brings it back.
     public func forget(task: Digest) {
-        guard isKnown.remove(task) != nil else { return }
         known.removeAll { $0 == task }
     }
 
