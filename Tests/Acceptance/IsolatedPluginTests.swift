@@ -16,7 +16,7 @@ struct IsolatedPluginTests {
 
     /// Each site's runtime is killed once: a call fails with the reason, the site lives on, the next task gets a new
     /// process, and the books hold.
-    @Test func sitesLiveOnWhenTheirRuntimesAreKilled() throws {
+    @Test func sitesLiveOnWhenTheirRuntimesAreKilled() async throws {
         let folder = try StagedProgram.openFolder()
         let running = try demo(folder).start()
         let family = ProcessFamily(root: running.identifier)
@@ -26,16 +26,16 @@ struct IsolatedPluginTests {
         while killed.count < 3, ContinuousClock.now < deadline {
             // A plugin that dies while its site starts keeps the site from starting, which is another story.
             guard logs().allSatisfy({ $0.contains("ready as") }) else {
-                usleep(2_000)
+                try await Task.sleep(for: .milliseconds(2))
                 continue
             }
             for child in family.members(withArgument: "plugin-child") where killed.count < 3 {
                 if killed.insert(child).inserted { kill(child, SIGKILL) }
             }
-            usleep(5_000)
+            try await Task.sleep(for: .milliseconds(5))
         }
         #expect(killed.count == 3)
-        let result = running.wait(timeout: .seconds(120))
+        let result = await running.end(timeout: .seconds(120))
         #expect(result.status == 0, "\(result.errors)")
         let document = try DemoDocument.read(result.output)
         #expect(document.broken.isEmpty && document.roundsDone == 2)
@@ -46,7 +46,7 @@ struct IsolatedPluginTests {
         #expect(words.contains("starting a new process for the plugin"), "\(words)")
     }
 
-    @Test func aFederationRunsWithEveryPluginInAProcessOfItsOwn() throws {
+    @Test func aFederationRunsWithEveryPluginInAProcessOfItsOwn() async throws {
         let folder = try StagedProgram.openFolder()
         let running = try demo(folder, environment: ["VINCULUM_PLUGINS_ISOLATION": "process"]).start()
         let family = ProcessFamily(root: running.identifier)
@@ -55,23 +55,23 @@ struct IsolatedPluginTests {
         // A runtime, a mechanism and a verifier for each site, and the node's engine.
         while most < 10, ContinuousClock.now < watch {
             most = max(most, family.members(withArgument: "plugin-child").count)
-            usleep(10_000)
+            try await Task.sleep(for: .milliseconds(10))
         }
-        let result = running.wait(timeout: .seconds(120))
+        let result = await running.end(timeout: .seconds(120))
         #expect(result.status == 0, "\(result.errors)")
         #expect(try DemoDocument.read(result.output).broken.isEmpty)
         #expect(most >= 10, "\(most)")
     }
 
     /// With all plugins isolated, the node's engine is killed twice: the chain goes on, and no block is made twice.
-    @Test func theNodeGoesOnWhenItsEngineIsKilled() throws {
+    @Test func theNodeGoesOnWhenItsEngineIsKilled() async throws {
         let folder = try StagedProgram.openFolder()
         let running = try demo(folder, environment: ["VINCULUM_PLUGINS_ISOLATION": "process"]).start()
         let family = ProcessFamily(root: running.identifier)
         let deadline = ContinuousClock.now + .seconds(60)
         var killed: Set<pid_t> = []
         while killed.count < 2, ContinuousClock.now < deadline {
-            usleep(20_000)
+            try await Task.sleep(for: .milliseconds(20))
             guard folder.text("demo/logs/node.log").contains("ready"),
                 folder.text("demo/logs/site-01.log").contains("accepted"),
                 let node = family.members(withArgument: "run").first
@@ -79,11 +79,11 @@ struct IsolatedPluginTests {
             for child in ProcessFamily(root: node).members(withArgument: "plugin-child")
             where killed.insert(child).inserted {
                 kill(child, SIGKILL)
-                usleep(300_000)
+                try await Task.sleep(for: .milliseconds(300))
             }
         }
         #expect(killed.count == 2)
-        let result = running.wait(timeout: .seconds(120))
+        let result = await running.end(timeout: .seconds(120))
         #expect(result.status == 0, "\(result.errors)")
         let document = try DemoDocument.read(result.output)
         #expect(document.broken.isEmpty && document.roundsDone == 2 && document.processRestarts == 0)
@@ -91,7 +91,7 @@ struct IsolatedPluginTests {
         #expect(words.contains("the engine's process ended; a new one goes on from height"), "\(words)")
     }
 
-    @Test func inProcessIsTheOperatorsWord() throws {
+    @Test func inProcessIsTheOperatorsWord() async throws {
         let folder = try StagedProgram.openFolder()
         let environment = ["VINCULUM_PLUGINS_IN_PROCESS": "org.vinculum.runtime-process"]
         let running = try demo(folder, environment: environment).start()
@@ -100,9 +100,9 @@ struct IsolatedPluginTests {
         let watch = ContinuousClock.now + .seconds(2)
         while ContinuousClock.now < watch {
             seen = max(seen, family.members(withArgument: "plugin-child").count)
-            usleep(10_000)
+            try await Task.sleep(for: .milliseconds(10))
         }
         #expect(seen == 0)
-        #expect(running.wait(timeout: .seconds(120)).status == 0)
+        #expect(await running.end(timeout: .seconds(120)).status == 0)
     }
 }

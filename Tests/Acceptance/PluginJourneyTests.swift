@@ -22,15 +22,15 @@ struct PluginJourneyTests {
         return folder
     }
 
-    private func shell(_ script: String, _ prefix: TemporaryFolder) throws -> CommandResult {
+    private func shell(_ script: String, _ prefix: TemporaryFolder) async throws -> CommandResult {
         let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
-        return try Command(
+        return try await Command(
             "bash", ["-euo", "pipefail", "-c", script],
             environment: [
                 "VINCULUM_PREFIX": prefix.root, "PATH": "\(prefix.root)/bin:\(path)", "NO_COLOR": "1",
                 "HOME": prefix.root, "VINCULUM_DATA": nil,
             ], folder: prefix.path("work")
-        ).run(timeout: .seconds(300))
+        ).finish(timeout: .seconds(300))
     }
 
     /// The shell commands of the page's walks, in order.
@@ -41,22 +41,22 @@ struct PluginJourneyTests {
         return section.components(separatedBy: "```sh\n").dropFirst().map { $0.components(separatedBy: "```")[0] }
     }
 
-    @Test(arguments: [0, 1]) func theWalkOfThePageEndsWithAnEnabledPlugin(number: Int) throws {
+    @Test(arguments: [0, 1]) func theWalkOfThePageEndsWithAnEnabledPlugin(number: Int) async throws {
         let walks = try Self.walks()
         #expect(walks.count == 2)
         let prefix = try prefix()
-        let result = try shell(walks[number], prefix)
+        let result = try await shell(walks[number], prefix)
         #expect(result.status == 0, "\(result.output)\(result.errors)")
         #expect(result.output.contains("passed, seed 1") && result.output.contains("conformance_digest = "))
         #expect(result.output.contains("enabled") && result.output.contains("verified"))
         #expect(result.output.contains("in a process of its own: the project has not signed it"))
-        let doctor = try shell("vinculum plugin doctor", prefix)
+        let doctor = try await shell("vinculum plugin doctor", prefix)
         #expect(doctor.status == 0, "\(doctor.output)")
     }
 
     @Test(arguments: ["consensus", "privacy", "verifier", "bridge", "runtime"])
-    func aTemplateInCBuildsAndPasses(kind: String) throws {
-        let result = try shell(
+    func aTemplateInCBuildsAndPasses(kind: String) async throws {
+        let result = try await shell(
             """
             vinculum plugin new --kind \(kind) --language c --id org.example.mine mine
             cd mine
@@ -68,11 +68,11 @@ struct PluginJourneyTests {
     }
 
     /// All five in one build folder, so that the SDK is compiled once; unoptimised, since the walk above builds a release.
-    @Test func theTemplatesInSwiftBuildAndPass() throws {
+    @Test func theTemplatesInSwiftBuildAndPass() async throws {
         let prefix = try prefix()
         var digests: [String: String] = [:]
         for kind in ["consensus", "privacy", "verifier", "bridge", "runtime"] {
-            let result = try shell(
+            let result = try await shell(
                 """
                 vinculum plugin new --kind \(kind) --language swift --id org.example.my-\(kind) \(kind)
                 cd \(kind)
@@ -84,7 +84,7 @@ struct PluginJourneyTests {
             digests[kind] = Self.digest(result)
         }
         // The verifiers in Swift and in C keep the same rules: no two sites could tell them apart.
-        let other = try shell(
+        let other = try await shell(
             """
             vinculum plugin new --kind verifier --language c --id org.example.other other
             make -s -C other
@@ -102,8 +102,8 @@ struct PluginJourneyTests {
     }
 
     @Test(arguments: ["consensus-solo", "privacy-dp", "verify-spotcheck", "verify-benchmark", "runtime-process"])
-    func aShippedPluginPasses(name: String) throws {
-        let result = try StagedProgram.command(["plugin", "check", name, "--json"]).run()
+    func aShippedPluginPasses(name: String) async throws {
+        let result = try await StagedProgram.command(["plugin", "check", name, "--json"]).finish()
         #expect(result.status == 0, "\(result.output)\(result.errors)")
         // A digest that is missing from the manifest is a warning, which the plugins that ship must not have.
         #expect(!result.output.contains("\"warned\""), "\(result.output)")

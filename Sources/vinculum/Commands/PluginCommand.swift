@@ -12,6 +12,7 @@ struct Plugin: AsyncParsableCommand {
             examples: [
                 ("vinculum plugin list", "what is installed"),
                 ("vinculum plugin verify privacy-dp", "check signature and digest without loading it"),
+                ("vinculum plugin new --help", "begin one of your own"),
             ],
             limits: "A running node takes a change over when it is started again.",
             exits: [.ok, .failed, .usage, .configuration, .notFound, .notProven]

@@ -10,16 +10,16 @@ struct PluginNew: VinculumCommand {
             why: "Copies the template of a kind and a language under your names, and says how to go on.",
             examples: [
                 (
-                    "vinculum plugin new --kind verifier --language c --id org.example.my-verifier my-verifier",
-                    "a verifier in C in the folder my-verifier"
+                    "vinculum plugin new --kind verifier --language c --id org.me.mine mine",
+                    "a verifier in C in the folder mine"
                 )
             ],
             limits: "Writes into a folder that is not there yet or is empty, and nowhere else.",
             exits: [.ok, .failed, .usage, .configuration, .notFound, .exists]
         ).text)
 
-    @Option(help: "consensus, privacy, verifier, bridge or runtime.") var kind: PluginKind
-    @Option(help: "c or swift.") var language: Manifest.Language
+    @Option(help: "What the plugin is.") var kind: PluginKind
+    @Option(help: "What it is written in.") var language: Manifest.Language
     @Option(help: "Reverse DNS, such as org.example.my-plugin.") var id: String
     @Option(help: "Stem of the files' names (else the id's last part).") var name: String?
     @Option(help: "Whose plugin it is (else the id without its last part).") var vendor: String?
