@@ -26,14 +26,14 @@ struct DemoResumeTests {
         }
     }
 
-    @Test func runsThatAreKilledAnywhereGoOn() throws {
-        let length = try lengthOfUndisturbedRun()
+    @Test func runsThatAreKilledAnywhereGoOn() async throws {
+        let length = try await lengthOfUndisturbedRun()
         var kills = 0
         var number: UInt64 = 0
         while kills < Self.killCount {
             let seed = Self.firstSeed &+ number
             number += 1
-            kills += try killAndResume(seed: seed, length: length, atMost: Self.killCount - kills)
+            kills += try await killAndResume(seed: seed, length: length, atMost: Self.killCount - kills)
         }
     }
 
@@ -42,16 +42,16 @@ struct DemoResumeTests {
         return ["demo", "--dir", dir, "--json"] + size
     }
 
-    private func lengthOfUndisturbedRun() throws -> Duration {
+    private func lengthOfUndisturbedRun() async throws -> Duration {
         let folder = try StagedProgram.openFolder()
         let start = ContinuousClock.now
-        let result = try StagedProgram.command(arguments(folder.path("demo"))).run(timeout: .seconds(600))
+        let result = try await StagedProgram.command(arguments(folder.path("demo"))).finish(timeout: .seconds(600))
         #expect(result.status == 0, "the undisturbed run failed: \(result.errors)")
         return ContinuousClock.now - start
     }
 
     /// One folder: killed a few times, resumed each time, and at last left alone. Answers how often it was killed.
-    private func killAndResume(seed: UInt64, length: Duration, atMost limit: Int) throws -> Int {
+    private func killAndResume(seed: UInt64, length: Duration, atMost limit: Int) async throws -> Int {
         var generator = Generator(state: seed)
         let folder = try StagedProgram.openFolder()
         let dir = folder.path("demo")
@@ -76,9 +76,9 @@ struct DemoResumeTests {
             }
             story.append("everything after \(wait)\(killsOne ? " and more" : "")")
             for process in ProcessFamily(root: running.identifier).all { kill(process, SIGKILL) }
-            _ = running.wait(timeout: .seconds(10))
+            _ = await running.end(timeout: .seconds(10))
         }
-        let result = try StagedProgram.command(arguments(dir) + ["--resume"]).run(timeout: .seconds(600))
+        let result = try await StagedProgram.command(arguments(dir) + ["--resume"]).finish(timeout: .seconds(600))
         let context = "VINCULUM_DEMO_SEED=\(seed), killed: \(story.joined(separator: "; ")): \(result.errors)"
         #expect(result.status == 0, "\(context)")
         guard result.status == 0 else { return wanted }
