@@ -136,7 +136,8 @@ let package = Package(
         .executableTarget(
             name: "vinculum",
             dependencies: [
-                "NodeAPI", "Node", "PluginHost", "CIsolation", "Training", "Federation", "Privacy", "Tokens", "Ledger",
+                "NodeAPI", "Node", "PluginHost", "CIsolation", "Training", "Federation", "Market", "Privacy", "Tokens",
+                "Ledger",
                 "Primitives", .product(name: "Logging", package: "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -187,9 +188,61 @@ let package = Package(
                 "Tokens",
                 "Training", .product(name: "Logging", package: "swift-log"),
             ]),
-        tests("NodeAPI", ["NodeAPI", "Node", "PluginHost", "Federation", "Privacy", "Primitives"]),
-        tests("CommandLine", ["vinculum", "NodeAPI", "Node", "Primitives"]),
+        .target(
+            name: "NodeAPIFixture", dependencies: ["NodeAPI", "Node", "Primitives"], path: "Tests/NodeAPI/Fixture",
+            swiftSettings: strict),
+        tests(
+            "NodeAPI", ["NodeAPI", "NodeAPIFixture", "Node", "PluginHost", "Federation", "Privacy", "Primitives"],
+            exclude: ["Fixture"]),
+        tests(
+            "CommandLine",
+            ["vinculum", "NodeAPI", "Node", "Federation", "Market", "Privacy", "Ledger", "Primitives"],
+            exclude: ["Snapshots"]),
         tests("Tidy", []),
         tests("Acceptance", ["NodeAPI", "Node"]),
+
+        // Fuzzing: what takes bytes from outside, as functions that tests call too.
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "Ledger", "Tokens", "Reputation", "Privacy", "Federation", "Market", "Training", "CZlib", "PluginHost",
+                "Node", "Primitives",
+            ], path: "Tests/Fuzz/Targets", swiftSettings: strictAndHot),
+        .target(
+            name: "FuzzInterface", dependencies: ["FuzzTargets", "NodeAPI", "NodeAPIFixture", "Node", "Primitives"],
+            path: "Tests/Fuzz/Interface", swiftSettings: strict),
+        .testTarget(
+            name: "FuzzTests", dependencies: ["FuzzTargets", "FuzzInterface"], path: "Tests/Fuzz/Tests",
+            swiftSettings: strict),
     ]
 )
+
+// libFuzzer's program exists where it is asked for: only a build with the sanitizer has what it links.
+if let asked = Context.environment["VINCULUM_FUZZ"] {
+    let interface = asked == "interface"
+    package.targets += [
+        .systemLibrary(name: "CFuzzer", path: "Tests/Fuzz/CFuzzer"),
+        .executableTarget(
+            name: "vinculum-fuzz", dependencies: ["CFuzzer", "FuzzTargets"] + (interface ? ["FuzzInterface"] : []),
+            path: "Tests/Fuzz/Main", swiftSettings: strict + (interface ? [.define("FUZZ_INTERFACE")] : [])),
+    ]
+}
+
+// A check with a sanitizer builds some test targets and what they need: VINCULUM_ONLY="LedgerTests StorageTests".
+if let names = Context.environment["VINCULUM_ONLY"]?.split(separator: " ") {
+    var kept: Set<String> = []
+    var waiting = names.map(String.init)
+    while let name = waiting.popLast() {
+        guard let target = package.targets.first(where: { $0.name == name }), kept.insert(name).inserted else {
+            continue
+        }
+        for dependency in target.dependencies {
+            switch dependency {
+            case .targetItem(let name, _), .byNameItem(let name, _): waiting.append(name)
+            default: break
+            }
+        }
+    }
+    package.targets.removeAll { !kept.contains($0.name) }
+    package.products = []
+}

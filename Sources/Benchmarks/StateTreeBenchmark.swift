@@ -31,7 +31,7 @@ struct StateTreeBenchmark {
             rates.append(Double(Self.batch) / (threadSeconds() - start))
         }
         report.add(
-            "state tree, updates over \(counted(keyCount)) keys, with undo and root every \(counted(Self.batch)), one core",
+            "state tree, updates over \(counted(keyCount)) keys, undo and root every \(counted(Self.batch)), one core",
             "\(counted(median(rates))) /s", "floor: 200,000 /s", ratio: median(rates) / 200_000, target: .atLeast(1))
         report.add(
             "state tree, memory beside paths and values", "\(rounded(overhead, 0)) B a key", "limit: 200 B",

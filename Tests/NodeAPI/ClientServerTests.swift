@@ -1,6 +1,7 @@
 import Glibc
 import Node
 import NodeAPI
+import NodeAPIFixture
 import Primitives
 import Synchronization
 import Testing

@@ -1,5 +1,6 @@
 import Node
 import NodeAPI
+import NodeAPIFixture
 import Primitives
 import Synchronization
 import TestSupport

@@ -74,7 +74,8 @@ struct Fixture {
             """)
     }
 
-    /// A folder with manifest and library beside one another, as `plugin install` takes it; answers the manifest's path.
+    /// A folder with manifest and library beside one another, as `plugin install` takes it; answers the manifest's
+    /// path.
     func package() throws -> String {
         let folder = "\(prefix)/package"
         guard system("cp '\(library)' '\(folder)' && cp '\(manifestPath)' '\(folder)/plugin.toml'") == 0 else {

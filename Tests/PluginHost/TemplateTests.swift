@@ -2,8 +2,8 @@ import Glibc
 import PluginHost
 import Testing
 
-/// Templates are copied whole or not at all, and those in C build and pass the check. (Those in Swift and the command line
-/// are tried by the acceptance tests.)
+/// Templates are copied whole or not at all, and those in C build and pass the check. (Those in Swift and the command
+/// line are tried by the acceptance tests.)
 @Suite struct TemplateTests {
     private static let share = "\(Fixture.root)/Packaging"
 

@@ -91,6 +91,8 @@ enum StructureRules {
             guard file.isSwift, parts.count > 2, ["Sources", "Plugins", "Tests"].contains(parts[0]) else { return nil }
             let folder = parts[1] == "Modules" ? parts[2] : parts[1]
             if manifest.text.contains("\"\(folder)\"") || manifest.text.contains("/\(folder)\"") { return nil }
+            // A folder of several targets.
+            if parts.count > 3, manifest.text.contains("\"\(parts[0])/\(parts[1])/\(parts[2])\"") { return nil }
             return Finding(path: file.path, message: "no target of Package.swift names \(folder)")
         }
     }

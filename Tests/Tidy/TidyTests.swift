@@ -55,7 +55,7 @@ import Testing
 
     /// How many findings of a rule are still there, with the reason. May only shrink: lower it when there are fewer.
     static let ratchets: [String: (atMost: Int, reason: String)] = [
-        "line length": (60, "the formatter does not wrap comments")
+        "line length": (20, "the formatter does not split literals")
     ]
 
     @Test(arguments: fileRules.indices) func eachFileKeeps(rule index: Int) throws {
@@ -64,6 +64,38 @@ import Testing
         let findings = try SourceTree.load().files.flatMap(rule)
         let allowed = Self.ratchets[name]?.atMost ?? 0
         #expect(findings.count <= allowed, "\(name):\n\(findings.map(\.description).joined(separator: "\n"))")
+        // A ratchet that is much higher than it need be lets new findings in.
+        #expect(findings.count + 10 >= allowed, "\(name): lower the ratchet to \(findings.count)")
+    }
+
+    /// Each word of each list is caught by itself, not only the one in the sample above.
+    @Test func everyWordOfAListIsCaught() {
+        func file(_ line: String) -> TrackedFile { TrackedFile(path: "Sources/Node/A.swift", text: line) }
+        for word in ["TODO", "FIXME", "XXX", "HACK"] { #expect(!TextRules.unfinishedWords(file("// \(word)")).isEmpty) }
+        for words in ["good enough for now", "this is not implemented", "not yet implemented"] {
+            #expect(!TextRules.unfinishedWords(file("// \(words)")).isEmpty, "\(words)")
+        }
+        for call in ["try! a()", "fatalError()", "a as! B", "@_cdecl(\"a\")", "Thread.sleep(1)", "print(a)"] {
+            #expect(!TextRules.bannedCalls(file("let a = 1; \(call)")).isEmpty, "\(call)")
+        }
+        for claim in ["struct A: @unchecked Sendable {}", "nonisolated(unsafe) var a = 1"] {
+            #expect(!TextRules.unarguedClaims(file(claim)).isEmpty, "\(claim)")
+            #expect(TextRules.unarguedClaims(file("// Only one thread.\n\(claim)")).isEmpty, "\(claim)")
+        }
+        for (word, _) in StructureRules.reserved {
+            #expect(!StructureRules.reservedCalls(file(word)).isEmpty, "\(word)")
+        }
+        for host in ["/" + "work/a", "/" + "home/a", "pypi" + ".org", "python" + "hosted", "deb.debian" + ".org"] {
+            #expect(!TextRules.workplaceNames(file(host)).isEmpty, "\(host)")
+        }
+        for room in StructureRules.withoutFoundation {
+            let bad = TrackedFile(path: "\(room)/A.swift", text: "import Foundation")
+            #expect(!StructureRules.foundation(bad).isEmpty, "\(room)")
+        }
+        for path in ["Sources/Ledger/A.swift", "Plugins/a/Sources/A.swift", "Sources/Modules/Tokens/A.swift"] {
+            let bad = TrackedFile(path: path, text: "import Node")
+            #expect(!StructureRules.upwardImports(bad).isEmpty, "\(path)")
+        }
     }
 
     @Test(arguments: treeRules.indices) func theTreeKeeps(rule index: Int) throws {

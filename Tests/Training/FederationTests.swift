@@ -73,6 +73,12 @@ struct FederationTests {
         #expect(throws: TrainingError(.overflow, "", at: "")) {
             try step.apply([huge, huge], to: &one, velocity: &velocityOne)
         }
+        // A size band is a member's claim until the ledger's replaces it.
+        var claiming = updates[0]
+        claiming.recordBand = Int.max
+        #expect(throws: TrainingError(.overflow, "", at: "")) {
+            try step.apply([claiming, updates[1]], to: &one, velocity: &velocityOne)
+        }
         #expect(one == other)
         #expect(try ReleasedUpdate(file: updates[0].safetensors()) == updates[0])
     }

@@ -51,15 +51,18 @@ struct SafetensorsTests {
             (#"{"a":{"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#, 4, .duplicateKey),
             (#"{"__metadata__":{"a":"1","a":"2"}}"#, 0, .duplicateKey),
             (
-                #"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}"#,
+                #"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"#
+                    + #""a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}"#,
                 2, .duplicateKey
             ),
             (
-                #"{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}}"#,
+                #"{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"#
+                    + #""b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}}"#,
                 3, .overlap
             ),
             (
-                #"{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[3,5]}}"#,
+                #"{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"#
+                    + #""b":{"dtype":"U8","shape":[2],"data_offsets":[3,5]}}"#,
                 5, .hole
             ),
         ])

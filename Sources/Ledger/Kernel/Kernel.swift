@@ -84,7 +84,8 @@ public struct Kernel {
             throw KernelError(
                 .unsupportedRules,
                 "height \(height) is executed under version \(version) of the rules; this program has versions "
-                    + "\(configuration.supportedRules.lowerBound) to \(configuration.supportedRules.upperBound): upgrade"
+                    + "\(configuration.supportedRules.lowerBound) to "
+                    + "\(configuration.supportedRules.upperBound): upgrade"
             )
         }
     }

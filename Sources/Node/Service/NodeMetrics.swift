@@ -1,4 +1,4 @@
-/// The metrics that a node has, each with its meaning and unit.
+/// The metrics that a node has, each with its meaning and unit. `Reference/Metrics.md` describes the same ones.
 public enum NodeMetrics {
     public static let height = MetricDescription(
         name: "vinculum_ledger_height_blocks", kind: .gauge, unit: "blocks", help: "Height of the last committed block")

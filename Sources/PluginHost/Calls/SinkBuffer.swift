@@ -2,8 +2,8 @@ import CVinculum
 
 /// The host's side of a `vin_sink`: takes bytes up to a limit. Belongs to one call or one instance at a time.
 ///
-/// Memory of its own instead of an array, reached by the plugin without a reference count: an append is then a comparison
-/// and a copy, some nanoseconds, where the host may add ten to a step in this process.
+/// Memory of its own instead of an array, reached by the plugin without a reference count: an append is then a
+/// comparison and a copy, some nanoseconds, where the host may add ten to a step in this process.
 final class SinkBuffer {
     private struct State {
         var storage: UnsafeMutablePointer<UInt8>

@@ -3,8 +3,8 @@ import Primitives
 /// One number for what a plugin does: the digest of its traces in the checker's scenarios, from fixed seeds.
 ///
 /// Two builds of a plugin, or two plugins that keep the same rules byte for byte, have the same one, whatever their
-/// compilers made of them; a change of behaviour that the scenarios see changes it. Jobs name plugins by id, version and
-/// this digest. Only sans-IO kinds have one: their traces depend on nothing else.
+/// compilers made of them; a change of behaviour that the scenarios see changes it. Jobs name plugins by id, version
+/// and this digest. Only sans-IO kinds have one: their traces depend on nothing else.
 enum ConformanceDigest {
     /// Raised when a scenario or the form of a trace changes; part of what is hashed.
     private static let domain = "vinculum/conformance/1"

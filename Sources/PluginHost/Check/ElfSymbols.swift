@@ -2,14 +2,14 @@
 /// gABI 4.1.
 ///
 /// Every offset is checked: the file is not trusted.
-struct ElfSymbols {
+package struct ElfSymbols {
     /// What the library offers to others.
-    let exported: [String]
+    package let exported: [String]
     /// What it wants of others.
     let undefined: [String]
 
     /// Nil if the bytes are no such library.
-    init?(_ bytes: [UInt8]) {
+    package init?(_ bytes: [UInt8]) {
         let reader = ElfReader(bytes: bytes)
         guard bytes.count >= 64, bytes[0..<6].elementsEqual([0x7f, 0x45, 0x4c, 0x46, 2, 1]),
             let table = reader.word(40, as: UInt64.self), let entrySize = reader.word(58, as: UInt16.self),
@@ -26,7 +26,8 @@ struct ElfSymbols {
             else { continue }
             var exported: [String] = []
             var undefined: [String] = []
-            for number in 1..<max(2, min(size / 24, 1_000_000)) {
+            // No more symbols than the file has room for, whatever it says.
+            for number in 1..<max(2, min(size, UInt64(bytes.count)) / 24) {
                 let symbol = offset &+ number &* 24
                 guard let name = reader.word(symbol, as: UInt32.self),
                     let information = reader.word(symbol &+ 4, as: UInt8.self),

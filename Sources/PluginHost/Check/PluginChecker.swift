@@ -27,7 +27,8 @@ public struct PluginChecker: Sendable {
     /// Checks a plugin.
     ///
     /// - Parameters:
-    ///   - path: the manifest; or the folder that holds `plugin.toml`; or the library, with the manifest in its folder or
+    ///   - path: the manifest; or the folder that holds `plugin.toml`; or the library, with the manifest in its folder
+    /// or
     ///     in one of the three above it.
     ///   - library: nil takes the manifest's: beside it, where `swift build` puts it, or in the installed layout.
     public func check(_ path: String, library: String? = nil) -> CheckReport {

@@ -1,9 +1,9 @@
 /// One message between host and child: a head of 24 bytes, then for each part its length (4 bytes) and its bytes.
 ///
 /// Everything is little-endian. Both sides check every length, because the child is not trusted.
-struct Frame {
+package struct Frame {
     /// What a frame is for.
-    enum Form: UInt32 {
+    package enum Form: UInt32 {
         /// Host to child: a call; `code` is the `PluginCall`.
         case call = 1
         /// Child to host: the answer. `code` 0 is success, else parts are error code, call, message, and status.
@@ -17,22 +17,22 @@ struct Frame {
     }
 
     static let magic: UInt32 = 0x314e_4956
-    static let headSize = 24
+    package static let headSize = 24
     static let sizeLimit = 72 << 20
     static let partLimit = 1024
 
-    let form: Form
-    let code: UInt32
-    let parts: [[UInt8]]
+    package let form: Form
+    package let code: UInt32
+    package let parts: [[UInt8]]
 
-    init(_ form: Form, code: UInt32 = 0, _ parts: [[UInt8]] = []) {
+    package init(_ form: Form, code: UInt32 = 0, _ parts: [[UInt8]] = []) {
         self.form = form
         self.code = code
         self.parts = parts
     }
 
     /// Appends the encoded frame to a buffer that the caller keeps for its capacity.
-    func encode(into buffer: inout [UInt8]) {
+    package func encode(into buffer: inout [UInt8]) {
         func word(_ value: UInt32) { withUnsafeBytes(of: value.littleEndian) { buffer.append(contentsOf: $0) } }
         let size = parts.reduce(0) { $0 + 4 + $1.count }
         word(Self.magic)
@@ -48,14 +48,14 @@ struct Frame {
     }
 
     /// Size of the body that follows a head, or nil if it is no head.
-    static func bodySize(_ head: UnsafeRawBufferPointer) -> Int? {
+    package static func bodySize(_ head: UnsafeRawBufferPointer) -> Int? {
         guard head.count >= headSize, word(head, 0) == magic, Form(rawValue: word(head, 4)) != nil else { return nil }
         let size = Int(word(head, 16))
         return size <= sizeLimit && word(head, 12) <= UInt32(partLimit) && word(head, 20) == 0 ? size : nil
     }
 
     /// Reads a whole frame; nil if a length does not fit.
-    init?(_ bytes: UnsafeRawBufferPointer) {
+    package init?(_ bytes: UnsafeRawBufferPointer) {
         guard let size = Self.bodySize(bytes), bytes.count == Self.headSize + size,
             let form = Form(rawValue: Self.word(bytes, 4))
         else { return nil }

@@ -5,8 +5,8 @@ import Primitives
 /// An instance in a child process. A crash, a hang or a broken protocol there is an error here, and the end of the
 /// child.
 ///
-/// The next call that needs nothing of what the child knew (`PluginCall.opens`) starts a new one, as often as the launcher
-/// allows; any other call says why the instance is closed.
+/// The next call that needs nothing of what the child knew (`PluginCall.opens`) starts a new one, as often as the
+/// launcher allows; any other call says why the instance is closed.
 final class IsolatedTarget: CallTarget {
     let manifest: Manifest
     private let library: SealedLibrary

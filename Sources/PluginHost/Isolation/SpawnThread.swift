@@ -2,9 +2,9 @@ import Glibc
 
 /// The one thread that starts children.
 ///
-/// A child asks the kernel to be killed when its parent dies, and for the kernel the parent is the *thread* that started
-/// it. Threads of Swift's pool end when they are idle for some seconds, and would take the plugin with them; this one
-/// lives as long as the process.
+/// A child asks the kernel to be killed when its parent dies, and for the kernel the parent is the *thread* that
+/// started it. Threads of Swift's pool end when they are idle for some seconds, and would take the plugin with them;
+/// this one lives as long as the process.
 ///
 /// `waiting` and the `result` of a job are only touched under `mutex`. That is the argument for `@unchecked Sendable`.
 final class SpawnThread: @unchecked Sendable {

@@ -19,8 +19,8 @@ public enum Spelling {
         return rows[a.count][b.count]
     }
 
-    /// The known word that was probably meant; nil when none is near. Names longer than 128 bytes get no guess, so that a
-    /// hostile file cannot make the comparison expensive.
+    /// The known word that was probably meant; nil when none is near. Names longer than 128 bytes get no guess, so that
+    /// a hostile file cannot make the comparison expensive.
     public static func nearest(to word: String, among known: [String]) -> String? {
         guard !word.isEmpty, word.utf8.count <= 128 else { return nil }
         let last = word.split(separator: ".").last.map(String.init) ?? word

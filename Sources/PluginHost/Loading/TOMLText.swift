@@ -22,7 +22,7 @@ public enum TOMLText {
             throw Fault(line: nil, column: nil, reason: "holds a zero byte")
         }
         if let place = TableHeaderGuard.firstProblem(text) {
-            throw Fault(line: place.line, column: place.column, reason: "a table's name is missing after '['")
+            throw Fault(line: place.line, column: place.column, reason: place.reason)
         }
         do {
             return try TOMLTable(string: text)

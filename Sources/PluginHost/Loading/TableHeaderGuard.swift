@@ -1,21 +1,25 @@
-/// Refuses table headers without a name before the parser sees them: toml++ 3.4 takes for granted that a key follows
-/// `[` and stops the whole process (an assertion; without assertions, undefined behaviour) where anything else does.
+/// Refuses what toml++ 3.4 takes for granted that nobody writes, before the parser sees it: a table header without a
+/// name, and a list that a brace closes. Either stops the whole process (an assertion; without assertions, undefined
+/// behaviour).
 ///
 /// The scan knows strings, comments and nesting. It can lose its place only after text that is wrong TOML, and there
 /// the parser stops by itself, since it reads in order and gives up at the first error.
 struct TableHeaderGuard {
     private let bytes: [UInt8]
     private var index = 0
-    private var depth = 0
+    /// What was opened and not closed yet.
+    private var open: [UInt8] = []
 
-    /// Where the first header without a name is; nil where there is none.
-    static func firstProblem(_ text: String) -> (line: Int, column: Int)? {
+    /// The first of either, and where it is; nil where there is none.
+    static func firstProblem(_ text: String) -> (line: Int, column: Int, reason: String)? {
         var scan = TableHeaderGuard(bytes: Array(text.utf8))
         guard let offset = scan.run() else { return nil }
+        let isBrace = scan.byte(offset) == UInt8(ascii: "}") && !scan.open.isEmpty
         let before = scan.bytes[..<offset]
         let line = before.reduce(1) { $0 + ($1 == 0x0a ? 1 : 0) }
         let start = before.lastIndex(of: 0x0a).map { $0 + 1 } ?? 0
-        return (line, offset - start + 1)
+        let reason = isBrace ? "'}' stands where a list goes on" : "a table's name is missing after '['"
+        return (line, offset - start + 1, reason)
     }
 
     private init(bytes: [UInt8]) {
@@ -36,7 +40,7 @@ struct TableHeaderGuard {
             if isLineStart {
                 skipBlanks()
                 isLineStart = false
-                if depth == 0, byte(index) == UInt8(ascii: "[") {
+                if open.isEmpty, byte(index) == UInt8(ascii: "[") {
                     if let problem = header() { return problem }
                     continue
                 }
@@ -49,10 +53,11 @@ struct TableHeaderGuard {
             case UInt8(ascii: "#"): skipLine()
             case UInt8(ascii: "\""), UInt8(ascii: "'"): skipString(next)
             case UInt8(ascii: "["), UInt8(ascii: "{"):
-                depth += 1
+                open.append(next)
                 index += 1
             case UInt8(ascii: "]"), UInt8(ascii: "}"):
-                depth = max(0, depth - 1)
+                if next == UInt8(ascii: "}"), open.last == UInt8(ascii: "[") { return index }
+                _ = open.popLast()
                 index += 1
             default: index += 1
             }

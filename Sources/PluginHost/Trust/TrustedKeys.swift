@@ -1,8 +1,8 @@
 /// The public keys whose signatures an operator accepts: every `*.pub` of a folder.
 ///
 /// A file named `vinculum-*.pub` or `development.pub` holds a key of the project itself; every other one is another
-/// signer's, whose plugins run in a process of their own. The name is the operator's statement: only who may write to the
-/// folder can make it.
+/// signer's, whose plugins run in a process of their own. The name is the operator's statement: only who may write to
+/// the folder can make it.
 public struct TrustedKeys: Sendable {
     public let keys: [MinisignPublicKey]
     /// Those of `keys` that are the project's own.

@@ -33,7 +33,11 @@ public struct GlobalStep: Hashable, Sendable {
             guard !addOverflows(update.sum, to: &sums) else {
                 throw TrainingError(.overflow, "a sum does not fit 64 bits", at: "global step")
             }
-            band += update.recordBand
+            let (whole, overflow) = band.addingReportingOverflow(update.recordBand)
+            guard !overflow else {
+                throw TrainingError(.overflow, "the size bands do not fit 64 bits", at: "global step")
+            }
+            band = whole
         }
         guard velocity.isEmpty || velocity.count == sums.count else {
             throw TrainingError(.wrongShape, "\(velocity.count) numbers of momentum", at: "global step")

@@ -48,7 +48,7 @@ enum ConfigurationFiles {
     private static var environment: [String: String] { ProcessEnvironment.variables }
 
     private static func text(_ path: String) throws -> String {
-        String(decoding: try DurableFile.read(path, limitBytes: 1 << 20), as: UTF8.self)
+        try readText(path)
     }
 
     private static func folder(of path: String) -> String {

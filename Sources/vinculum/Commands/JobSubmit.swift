@@ -124,10 +124,11 @@ struct JobSubmit: VinculumCommand {
             facts.add("members", "\(terms.members.count) invited, \(terms.minimumMembers) needed")
             facts.add("rounds", "\(terms.rounds)")
             let guarantee = terms.guarantee
+            let epsilon = HumanUnits.fixed(Double(guarantee.epsilonBillionths) / 1e9, decimals: 2)
             facts.add(
                 "guarantee",
-                "one \(guarantee.unit), epsilon \(HumanUnits.fixed(Double(guarantee.epsilonBillionths) / 1e9, decimals: 2)) "
-                    + "a member at delta \(Double(guarantee.deltaTrillionths) / 1e12)")
+                "one \(guarantee.unit), epsilon \(epsilon) a member at delta "
+                    + "\(Double(guarantee.deltaTrillionths) / 1e12)")
             if let training, training.sensitivityUnits > 0 {
                 let multiple = Double(training.noiseUnits) / Double(training.sensitivityUnits)
                 facts.add("noise", "\(HumanUnits.fixed(multiple, decimals: 2)) times the sensitivity, each round")

@@ -9,8 +9,8 @@ struct Run: VinculumCommand {
         abstract: "Run a node.",
         discussion: HelpText(
             why:
-                "Keeps the ledger, serves the local HTTP interface and, if its configuration names an aggregator's key, "
-                + "aggregates for jobs. Killed in any way, it goes on from its log.",
+                "Keeps the ledger, serves the local HTTP interface and, if its configuration names an aggregator's "
+                + "key, aggregates for jobs. Killed in any way, it goes on from its log.",
             examples: [("vinculum run --data ./node", "run the node that `vinculum init` made")],
             limits: "Stops in order at SIGTERM or SIGINT.",
             exits: [.ok, .failed, .usage, .configuration]

@@ -77,6 +77,7 @@ enum ReceiptReport {
             facts.add("transaction", receipt.id.hex)
             let name = TransactionResult.name(receipt.resultCode)
             facts.add("result", receipt.succeeded ? style.good("done") : style.bad("refused: \(name)"))
+            if let hint = TransactionResult.hint(receipt.resultCode) { facts.add("to do", hint) }
             facts.add("height", "\(receipt.height)")
             facts.add("slot", "\(receipt.slot)")
             facts.add("fee", "\(receipt.fee)")

@@ -9,8 +9,9 @@ struct Work: VinculumCommand {
         abstract: "Run a data owner's site.",
         discussion: HelpText(
             why:
-                "Follows a chain through any node, believing nothing that is not proven; accepts or refuses jobs by the "
-                + "policy file; trains on local data in a sandbox; lets only protected updates leave; audits when drawn.",
+                "Follows a chain through any node, believing nothing that is not proven; accepts or refuses jobs by "
+                + "the policy file; trains on local data in a sandbox; lets only protected updates leave; audits when "
+                + "drawn.",
             examples: [("vinculum work --config site/site.toml", "serve jobs under this policy")],
             limits: "One process a site. Stops in order at SIGTERM or SIGINT.",
             exits: [.ok, .failed, .usage, .unreachable, .configuration]

@@ -40,7 +40,7 @@ struct CommandFailure: Error {
 
     init(_ status: ExitStatus, _ message: String, hint: String? = nil, field: String? = nil) {
         self.status = status
-        self.code = "\(status)"
+        self.code = TransactionResult.underscored("\(status)")
         self.message = message
         self.hint = hint
         self.field = field
@@ -62,8 +62,9 @@ struct CommandFailure: Error {
             self.init(status, error.message, hint: error.hint, field: error.field)
             code = error.code.rawValue
             if let result = error.resultCode {
-                let name = ResultCode(rawValue: result).ledgerName
+                let name = TransactionResult.word(result)
                 message += " (ledger code \(result)\(name.map { ", \($0)" } ?? ""))"
+                hint = hint ?? TransactionResult.hint(result)
             }
         case let error as ConfigurationError:
             self.init(.configuration, error.description)
@@ -100,7 +101,7 @@ extension CommandFailure {
             default: .failed
             }
         self.init(status, error.description, hint: error.remedy, field: error.place?.key)
-        code = error.code.rawValue
+        code = TransactionResult.underscored(error.code.rawValue)
         if let place = error.place {
             var map = CBORMap()
             map["key"] = place.key.map { .text($0) } ?? .null

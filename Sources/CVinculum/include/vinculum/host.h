@@ -13,7 +13,8 @@
  *           get_extension answers null.
  *   HOST-3  Consensus, privacy and verifier plugins are sans-IO: they get log and thread-check, nothing else. Time,
  *           randomness and messages come to them as arguments.
- *   HOST-4  A manifest that asks for a service that its kind may not have, or that the host does not lend, is refused by
+ *   HOST-4  A manifest that asks for a service that its kind may not have, or that the host does not lend, is refused
+ * by
  *           name before any code is loaded: no plugin finds null where its manifest asked. Every host lends log, clock,
  *           random and thread-check. The node of this version lends no more: metrics, storage, sign and validators are
  *           refused by it (the checker lends them), timer and transport are reserved and refused by every host. Their

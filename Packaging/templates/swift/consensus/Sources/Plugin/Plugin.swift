@@ -1,8 +1,8 @@
 // @NAME@: a consensus plugin in Swift.
 //
-// Steps: 1. Read draft/consensus.h: it is the specification; PluginKit is its Swift face. 2. Fill in the functions marked
-// "Step". 3. `swift build -c release`, then `vinculum plugin check .`. 4. Write README.md: what it does, its settings, its
-// limits.
+// Steps: 1. Read draft/consensus.h: it is the specification; PluginKit is its Swift face. 2. Fill in the functions
+// marked "Step". 3. `swift build -c release`, then `vinculum plugin check .`. 4. Write README.md: what it does, its
+// settings, its limits.
 import CVinculum
 import PluginKit
 

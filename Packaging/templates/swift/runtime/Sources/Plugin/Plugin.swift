@@ -1,8 +1,8 @@
 // @NAME@: a runtime plugin in Swift.
 //
 // Steps: 1. Read draft/runtime.h: it is the specification; PluginKit is its Swift face. 2. Fill in the functions marked
-// "Step". 3. `swift build -c release`, then `vinculum plugin check .`. 4. Write README.md: what it does, its settings, its
-// limits.
+// "Step". 3. `swift build -c release`, then `vinculum plugin check .`. 4. Write README.md: what it does, its settings,
+// its limits.
 import CVinculum
 import PluginKit
 

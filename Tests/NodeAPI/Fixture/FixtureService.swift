@@ -4,29 +4,29 @@ import Primitives
 import Synchronization
 
 /// A node in memory that answers what its test put in. Events and objects behave as the real ones do.
-final class FixtureService: NodeService {
-    struct State {
-        var receipts: [Digest: TransactionReceipt] = [:]
-        var submitted: [[UInt8]] = []
-        var values: [[UInt8]: [UInt8]] = [:]
-        var events: [EventRecord] = []
-        var cursors: [String: EventCursor] = [:]
-        var objects: [CID: [UInt8]] = [:]
-        var isHealthy = true
+package final class FixtureService: NodeService {
+    package struct State {
+        package var receipts: [Digest: TransactionReceipt] = [:]
+        package var submitted: [[UInt8]] = []
+        package var values: [[UInt8]: [UInt8]] = [:]
+        package var events: [EventRecord] = []
+        package var cursors: [String: EventCursor] = [:]
+        package var objects: [CID: [UInt8]] = [:]
+        package var isHealthy = true
         /// Served in place of the real bytes, to play a node that lies.
-        var corruptObjects = false
+        package var corruptObjects = false
     }
 
-    let state = Mutex(State())
-    let objectLimit: UInt64
+    package let state = Mutex(State())
+    package let objectLimit: UInt64
 
-    init(objectLimit: UInt64 = 1 << 24) { self.objectLimit = objectLimit }
+    package init(objectLimit: UInt64 = 1 << 24) { self.objectLimit = objectLimit }
 
-    static let anchor = CertifiedHeader(height: 7, header: [0x81, 0x07], certificate: [0x80])
-    static let metric = MetricDescription(
+    package static let anchor = CertifiedHeader(height: 7, header: [0x81, 0x07], certificate: [0x80])
+    package static let metric = MetricDescription(
         name: "vinculum_ledger_height_blocks", kind: .gauge, unit: "blocks", help: "Height of the last block.")
 
-    func status() async throws(ServiceError) -> NodeStatus {
+    package func status() async throws(ServiceError) -> NodeStatus {
         NodeStatus(
             version: "0.1.0", role: "development", chain: "bafytest", height: 7, head: "00", stateRoot: "01",
             headTimeMilliseconds: 1_790_000_000_000, firstKeptHeight: 0, engine: "solo", rulesVersion: 1,
@@ -35,20 +35,20 @@ final class FixtureService: NodeService {
             plugins: [.init(id: "solo", kind: "consensus", version: "1", isolation: "in-process", healthy: true)])
     }
 
-    func health() async throws(ServiceError) -> NodeHealth {
+    package func health() async throws(ServiceError) -> NodeHealth {
         let isHealthy = state.withLock { $0.isHealthy }
         return NodeHealth(findings: [
             .init(check: "disk", healthy: isHealthy, detail: "1 GB free", mend: isHealthy ? nil : "free some space")
         ])
     }
 
-    func metrics() async throws(ServiceError) -> [MetricSample] {
+    package func metrics() async throws(ServiceError) -> [MetricSample] {
         [MetricSample(Self.metric, labels: [.init("chain", "a\"b")], value: 7)]
     }
 
-    func genesis() async throws(ServiceError) -> [UInt8] { [0xa0] }
+    package func genesis() async throws(ServiceError) -> [UInt8] { [0xa0] }
 
-    func submit(_ envelope: [UInt8]) async throws(ServiceError) -> SubmissionOutcome {
+    package func submit(_ envelope: [UInt8]) async throws(ServiceError) -> SubmissionOutcome {
         if envelope == [0x66] {
             throw ServiceError(.refused, "the sequence is wrong", field: "sequence", resultCode: 5)
         }
@@ -56,7 +56,9 @@ final class FixtureService: NodeService {
         return .pending(id: Digest.blake2b256(envelope))
     }
 
-    func receipt(of id: Digest, waitingAtMost timeout: Duration) async throws(ServiceError) -> TransactionReceipt? {
+    package func receipt(of id: Digest, waitingAtMost timeout: Duration) async throws(ServiceError)
+        -> TransactionReceipt?
+    {
         let deadline = ContinuousClock.now.advanced(by: timeout)
         while true {
             if let receipt = state.withLock({ $0.receipts[id] }) { return receipt }
@@ -65,29 +67,29 @@ final class FixtureService: NodeService {
         }
     }
 
-    func transaction(_ reference: TransactionReference) async throws(ServiceError) -> ProvenTransaction {
+    package func transaction(_ reference: TransactionReference) async throws(ServiceError) -> ProvenTransaction {
         guard case .slot(let slot) = reference, slot < 3 else { throw ServiceError(.notFound, "no such transaction") }
         if slot == 0 { throw ServiceError(.pruned, "blocks before height 5 are gone") }
         return ProvenTransaction(
             slot: slot, envelope: [0x01], receipt: Self.receipt(.zero), proof: [0x80], anchor: Self.anchor)
     }
 
-    static func receipt(_ id: Digest) -> TransactionReceipt {
+    package static func receipt(_ id: Digest) -> TransactionReceipt {
         TransactionReceipt(
             id: id, slot: 3, height: 7, resultCode: 0, detail: "", fee: Amount(baseUnits: 12), encoded: [0x80])
     }
 
-    func account(_ id: AccountID) async throws(ServiceError) -> AccountView {
+    package func account(_ id: AccountID) async throws(ServiceError) -> AccountView {
         AccountView(
             id: id, exists: true, balance: Amount(tokens: 5), nextSequences: [0: 4, 15: 1], authorisation: nil,
             height: 7)
     }
 
-    func state(at path: [UInt8]) async throws(ServiceError) -> ProvenValue {
+    package func state(at path: [UInt8]) async throws(ServiceError) -> ProvenValue {
         ProvenValue(path: path, value: state.withLock { $0.values[path] }, proof: [0x80], anchor: Self.anchor)
     }
 
-    func list(prefix: [UInt8], after start: [UInt8]?, limit: Int) async throws(ServiceError) -> ProvenListing {
+    package func list(prefix: [UInt8], after start: [UInt8]?, limit: Int) async throws(ServiceError) -> ProvenListing {
         let all = state.withLock { $0.values }
             .filter { $0.key.starts(with: prefix) && (start.map($0.key.isAfter) ?? true) }
             .sorted { $0.key.lexicographicallyPrecedes($1.key) }
@@ -96,13 +98,13 @@ final class FixtureService: NodeService {
             hasMore: all.count > limit, proof: [0x80], anchor: Self.anchor)
     }
 
-    func headers(from height: UInt64, limit: Int) async throws(ServiceError) -> [CertifiedHeader] {
+    package func headers(from height: UInt64, limit: Int) async throws(ServiceError) -> [CertifiedHeader] {
         (0..<min(UInt64(limit), 3)).map {
             CertifiedHeader(height: height + $0, header: [UInt8($0)], certificate: [0xf6])
         }
     }
 
-    func events(_ query: EventQuery) async throws(ServiceError) -> EventPage {
+    package func events(_ query: EventQuery) async throws(ServiceError) -> EventPage {
         let deadline = ContinuousClock.now.advanced(by: query.wait)
         while true {
             let all = state.withLock { $0.events }
@@ -130,13 +132,15 @@ final class FixtureService: NodeService {
         }
     }
 
-    func namedCursor(_ name: String) async throws(ServiceError) -> EventCursor? { state.withLock { $0.cursors[name] } }
+    package func namedCursor(_ name: String) async throws(ServiceError) -> EventCursor? {
+        state.withLock { $0.cursors[name] }
+    }
 
-    func setNamedCursor(_ name: String, to cursor: EventCursor) async throws(ServiceError) {
+    package func setNamedCursor(_ name: String, to cursor: EventCursor) async throws(ServiceError) {
         state.withLock { $0.cursors[name] = cursor }
     }
 
-    func getObject(_ id: CID, into sink: any ObjectSink) async throws(ServiceError) -> UInt64 {
+    package func getObject(_ id: CID, into sink: any ObjectSink) async throws(ServiceError) -> UInt64 {
         guard var bytes = state.withLock({ $0.objects[id] }) else { throw ServiceError(.notFound, "no object") }
         if state.withLock({ $0.corruptObjects }), !bytes.isEmpty { bytes[0] ^= 1 }
         let source = BytesSource(bytes)
@@ -144,7 +148,7 @@ final class FixtureService: NodeService {
         return UInt64(bytes.count)
     }
 
-    func putObject(_ id: CID, from source: any ObjectSource) async throws(ServiceError) -> ObjectReceipt {
+    package func putObject(_ id: CID, from source: any ObjectSource) async throws(ServiceError) -> ObjectReceipt {
         var bytes: [UInt8] = []
         while let piece = try await source.next() {
             bytes += piece
@@ -156,11 +160,11 @@ final class FixtureService: NodeService {
         return ObjectReceipt(id: id, byteCount: UInt64(whole.count), created: isNew)
     }
 
-    func objectSize(_ id: CID) async throws(ServiceError) -> UInt64? {
+    package func objectSize(_ id: CID) async throws(ServiceError) -> UInt64? {
         state.withLock { $0.objects[id].map { UInt64($0.count) } }
     }
 
-    func addEvent(_ sequence: UInt64, module: String = "tokens", kind: String = "transfer") {
+    package func addEvent(_ sequence: UInt64, module: String = "tokens", kind: String = "transfer") {
         let record = EventRecord(
             cursor: EventCursor(sequence: sequence), height: 1, module: module, kind: kind,
             path: Array("m/\(module)/x".utf8), accounts: [], payload: [0x81, 0x01])

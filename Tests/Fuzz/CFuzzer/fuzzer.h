@@ -1,0 +1,7 @@
+// The entry of libFuzzer, which comes with the compiler and has no header of its own.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+// Reads libFuzzer's arguments and runs the callback until they say stop. Ends the process where an input fails.
+int LLVMFuzzerRunDriver(int *argc, char ***argv, int (*callback)(const uint8_t *data, size_t size));
