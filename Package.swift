@@ -14,8 +14,14 @@ let strict: [SwiftSetting] = [
 /// Targets whose loops decide the speed of a node or of a test: optimised in debug builds too.
 let strictAndHot: [SwiftSetting] = strict + [.unsafeFlags(["-O"], .when(configuration: .debug))]
 
+/// Undefined behaviour of our C becomes a trap where a check asks for it. Not that of libraries, which is theirs.
+let undefinedBehaviour =
+    Context.environment["VINCULUM_CHECK"] == "undefined"
+    ? ["-fsanitize=undefined", "-fsanitize-trap=undefined"] : []
+
 let strictC: [CSetting] = [
-    .unsafeFlags(["-std=c11", "-Wall", "-Wextra", "-Werror", "-O3", "-ffp-contract=off", "-fno-math-errno"])
+    .unsafeFlags(
+        ["-std=c11", "-Wall", "-Wextra", "-Werror", "-O3", "-ffp-contract=off", "-fno-math-errno"] + undefinedBehaviour)
 ]
 
 /// A plugin exports one symbol and is never unloaded.
