@@ -326,6 +326,8 @@ func block(_ height: UInt64, transactions: Int = 3) -> (BlockRecord, BlockIndexe
                 let database = try LedgerDatabase.open(path: path, chain: [1, 2, 3])
                 let file = Glibc.open(path + ".acknowledged", O_WRONLY | O_CREAT, 0o600)
                 var height = try database.lastHeight() ?? 0
+                // An earlier life may have died between a block and its acknowledgement.
+                pwrite(file, &height, 8, 0)
                 while true {
                     height += 1
                     let (record, indexes) = block(height, transactions: 20)
