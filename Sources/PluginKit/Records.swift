@@ -107,7 +107,7 @@ public struct RecordReader {
         guard rest.count >= 8 else { throw PluginFailure(.invalid, "a list of records ends inside a record") }
         let kind = UInt32(littleEndian: rest.loadUnaligned(as: UInt32.self))
         let size = Int(UInt32(littleEndian: rest.loadUnaligned(fromByteOffset: 4, as: UInt32.self)))
-        guard size >= 8, size <= rest.count, size <= Int(VIN_RECORD_SIZE_MAX_BYTES) else {
+        guard size >= 8, size <= rest.count, size <= Int(recordSizeMaxBytes) else {
             throw PluginFailure(.invalid, "a record of kind \(kind) has the size \(size)")
         }
         let record = RecordView(kind: kind, bytes: UnsafeRawBufferPointer(rebasing: rest[0..<size]))
@@ -118,4 +118,4 @@ public struct RecordReader {
 }
 
 // VIN_RECORD_SIZE_MAX is an expression that the importer does not take over.
-let VIN_RECORD_SIZE_MAX_BYTES: UInt32 = 64 * 1024 * 1024
+let recordSizeMaxBytes: UInt32 = 64 * 1024 * 1024

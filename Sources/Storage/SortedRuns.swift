@@ -6,7 +6,10 @@
 /// them in order gives the values in order. Entries hold 4 bytes of hash: the caller compares the thing found with the
 /// thing sought.
 enum SortedRuns {
-    enum Subject: Int64 { case transactions = 1, events = 2 }
+    enum Subject: Int64 {
+        case transactions = 1
+        case events = 2
+    }
 
     /// The key in the high half, the value less the run's base in the low half, so that entries sort as numbers.
     typealias Entry = UInt64

@@ -17,13 +17,11 @@ struct Installation: Sendable {
             throw FileError(operation: "realpath", path: "/proc/self/exe", code: errno)
         }
         defer { free(path) }
-        let prefix = ConfigurationFiles.prefix
-        // A package of the system keeps its settings outside of its prefix.
-        let settings = prefix == "/usr" ? "/etc/vinculum" : "\(prefix)/etc/vinculum"
+        let settings = InstallPrefix.configurationFolder
         let keys = "\(settings)/trusted-keys"
         return Installation(
             executable: String(cString: path), trainer: ConfigurationFiles.shippedTrainer,
-            pluginFolder: "\(prefix)/lib/vinculum/plugins",
+            pluginFolder: InstallPrefix.pluginFolder,
             trustedKeysFolder: DurableFile.exists(keys) ? keys : nil,
             digits: "\(settings)/data/digits.safetensors")
     }
