@@ -2,20 +2,11 @@ import Glibc
 import Ledger
 import Primitives
 import Storage
+import TestSupport
 import Testing
 import Tokens
 
 @Suite("Ledger on disk") struct ArchiveTests {
-    /// A folder of one test, removed at its end.
-    final class Folder {
-        let path: String
-        init() {
-            path = "/tmp/vinculum-ledger-\(getpid())-\(UInt64.random(in: 0 ... .max))"
-            mkdir(path, 0o700)
-        }
-        deinit { for suffix in ["/l.db", "/l.db-wal", "/l.db-shm", "/l.db.lock", ""] { _ = remove(path + suffix) } }
-    }
-
     static func fill(_ chain: inout TestChain, blocks: UInt64, from first: UInt64 = 0) throws {
         for sequence in first..<first + blocks {
             try chain.submit(try (1...4).map { try chain.transfer(from: $0, sequence: sequence, to: $0 % 4 + 1) })
@@ -24,12 +15,12 @@ import Tokens
 
     @Test("restart is equal to having never stopped", arguments: [false, true])
     func restart(withSnapshot: Bool) throws {
-        let folder = Folder()
+        let folder = try TemporaryFolder()
         let genesis = try TestChain.genesis()
         var continuous = try TestChain(genesis: genesis)
         try Self.fill(&continuous, blocks: 40)
         do {
-            let archive = try LedgerArchive.open(path: folder.path + "/l.db", chain: genesis.chain)
+            let archive = try LedgerArchive.open(path: folder.path("l.db"), chain: genesis.chain)
             var first = try TestChain(genesis: genesis, archive: archive)
             try Self.fill(&first, blocks: 20)
             if withSnapshot {
@@ -38,7 +29,7 @@ import Tokens
             }
             try Self.fill(&first, blocks: 5, from: 20)
         }
-        let archive = try LedgerArchive.open(path: folder.path + "/l.db", chain: genesis.chain)
+        let archive = try LedgerArchive.open(path: folder.path("l.db"), chain: genesis.chain)
         let restored = try #require(try archive.restore(genesis: genesis, rules: TestChain.rules))
         #expect(restored.snapshotHeight == (withSnapshot ? 20 : 0))
         var second = try TestChain(genesis: genesis, restoring: archive)
@@ -49,9 +40,9 @@ import Tokens
 
     @Test("a long log is read by several threads, from a snapshot and from the genesis", arguments: [false, true])
     func longRestart(withSnapshot: Bool) throws {
-        let folder = Folder()
+        let folder = try TemporaryFolder()
         let genesis = try TestChain.genesis()
-        let archive = try LedgerArchive.open(path: folder.path + "/l.db", chain: genesis.chain)
+        let archive = try LedgerArchive.open(path: folder.path("l.db"), chain: genesis.chain)
         var chain = try TestChain(genesis: genesis, archive: archive)
         if withSnapshot { try archive.takeSnapshot(of: chain.kernel.committedState().store, height: 0) }
         try Self.fill(&chain, blocks: 260)
@@ -66,9 +57,9 @@ import Tokens
     }
 
     @Test("a transaction is found by slot and by id, and proven offline") func proofs() throws {
-        let folder = Folder()
+        let folder = try TemporaryFolder()
         let genesis = try TestChain.genesis()
-        let archive = try LedgerArchive.open(path: folder.path + "/l.db", chain: genesis.chain)
+        let archive = try LedgerArchive.open(path: folder.path("l.db"), chain: genesis.chain)
         var chain = try TestChain(genesis: genesis, archive: archive)
         try Self.fill(&chain, blocks: 150)
         let head = try #require(chain.kernel.head.certified)
@@ -93,9 +84,9 @@ import Tokens
     }
 
     @Test("every changed byte of a proof file is caught") func tamperedProofs() throws {
-        let folder = Folder()
+        let folder = try TemporaryFolder()
         let genesis = try TestChain.genesis()
-        let archive = try LedgerArchive.open(path: folder.path + "/l.db", chain: genesis.chain)
+        let archive = try LedgerArchive.open(path: folder.path("l.db"), chain: genesis.chain)
         var chain = try TestChain(genesis: genesis, archive: archive)
         try Self.fill(&chain, blocks: 3)
         let anchor = TrustAnchor(genesis: genesis)
@@ -135,18 +126,18 @@ import Tokens
     }
 
     @Test("events are read on from a cursor, by account and kind, across a restart") func events() throws {
-        let folder = Folder()
+        let folder = try TemporaryFolder()
         let genesis = try TestChain.genesis()
         var cursor: UInt64 = 0
         do {
-            let archive = try LedgerArchive.open(path: folder.path + "/l.db", chain: genesis.chain)
+            let archive = try LedgerArchive.open(path: folder.path("l.db"), chain: genesis.chain)
             var chain = try TestChain(genesis: genesis, archive: archive)
             try Self.fill(&chain, blocks: 10)
             let page = try archive.events(after: 0, limit: 15)
             #expect(page.events.count == 15)
             cursor = page.next
         }
-        let archive = try LedgerArchive.open(path: folder.path + "/l.db", chain: genesis.chain)
+        let archive = try LedgerArchive.open(path: folder.path("l.db"), chain: genesis.chain)
         #expect(try archive.events(after: cursor).events.count == 25)
         #expect(try archive.events(after: 0, module: "tokens", kind: "transfer").events.count == 40)
         #expect(try archive.events(after: 0, account: LedgerHarness.account(1)).events.count == 20)
@@ -154,9 +145,9 @@ import Tokens
     }
 
     @Test("a pruned slot answers with the first kept height") func pruned() throws {
-        let folder = Folder()
+        let folder = try TemporaryFolder()
         let genesis = try TestChain.genesis()
-        let archive = try LedgerArchive.open(path: folder.path + "/l.db", chain: genesis.chain)
+        let archive = try LedgerArchive.open(path: folder.path("l.db"), chain: genesis.chain)
         var chain = try TestChain(genesis: genesis, archive: archive)
         try Self.fill(&chain, blocks: 10)
         let store = chain.kernel.committedState().store
@@ -169,9 +160,9 @@ import Tokens
     }
 
     @Test("pruning keeps what was asked for, and what a restart needs") func pruningKeepsARestart() throws {
-        let folder = Folder()
+        let folder = try TemporaryFolder()
         let genesis = try TestChain.genesis()
-        let archive = try LedgerArchive.open(path: folder.path + "/l.db", chain: genesis.chain)
+        let archive = try LedgerArchive.open(path: folder.path("l.db"), chain: genesis.chain)
         var chain = try TestChain(genesis: genesis, archive: archive)
         try Self.fill(&chain, blocks: 12)
         // Without a snapshot every block is needed.
@@ -187,9 +178,9 @@ import Tokens
     }
 
     @Test("a change set that is not the certified one does not restore") func corruptChain() throws {
-        let folder = Folder()
+        let folder = try TemporaryFolder()
         let genesis = try TestChain.genesis()
-        let archive = try LedgerArchive.open(path: folder.path + "/l.db", chain: genesis.chain)
+        let archive = try LedgerArchive.open(path: folder.path("l.db"), chain: genesis.chain)
         var chain = try TestChain(genesis: genesis)
         try Self.fill(&chain, blocks: 3)
         for block in chain.blocks {

@@ -84,6 +84,20 @@ import Testing
         }
     }
 
+    @Test(arguments: ["zz\r\nabcd\r\n0\r\n\r\n", "4\r\nabcd\r\n-1\r\n", "4\r\nabcdef\r\n0\r\n\r\n"])
+    func aBodyThatBreaksOffIsTheSendersMistake(chunks: String) async throws {
+        let fixture = FixtureService()
+        try await withServer(fixture, unixSocket: false, token: Self.token) { address async throws in
+            let answer = try await ask(
+                address,
+                "POST /v1/transactions HTTP/1.1\r\nHost: x\r\n\(Self.authorisation)Transfer-Encoding: chunked\r\n\r\n"
+                    + chunks)
+            #expect(answer.isEmpty || answer.hasPrefix("HTTP/1.1 400"), "\(answer)")
+            #expect(fixture.state.withLock { $0.submitted.isEmpty })
+            #expect(try await NodeClient(address, token: Self.token).status().height == 7)
+        }
+    }
+
     @Test func aSlowBodyIsGivenUp() async throws {
         let limits = APILimits(requestTimeout: .milliseconds(300))
         try await withServer(FixtureService(), unixSocket: false, limits: limits, token: Self.token) {

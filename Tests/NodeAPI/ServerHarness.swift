@@ -4,6 +4,7 @@ import Node
 import NodeAPI
 import Primitives
 import Synchronization
+import TestSupport
 
 /// Runs a server for the length of `body` and hands out a client.
 func withServer<Value: Sendable>(
@@ -11,13 +12,9 @@ func withServer<Value: Sendable>(
     token: BearerToken = BearerToken("correct-horse-battery"),
     _ body: @escaping @Sendable (NodeAddress) async throws -> Value
 ) async throws -> Value {
-    let folder = "/tmp/vin-\(Hex.encode(SecureRandom.bytes(count: 6)))"
-    mkdir(folder, 0o700)
-    defer {
-        unlink("\(folder)/api.sock")
-        rmdir(folder)
-    }
-    let socket = "\(folder)/api.sock"
+    let folder = try TemporaryFolder()
+    defer { withExtendedLifetime(folder) {} }
+    let socket = folder.path("api.sock")
     let server = APIServer(
         service: service,
         address: unixSocket ? .unixSocket(path: socket) : .loopback(host: "127.0.0.1", port: 0, token: token),

@@ -1,6 +1,7 @@
 import Glibc
 import PluginHost
 import Primitives
+import TestSupport
 
 /// A prefix of its own with one plugin, compiled from `Broken/`, installed, allowed by its digest and enabled.
 struct Fixture {
@@ -10,6 +11,7 @@ struct Fixture {
         return "/" + parts.joined(separator: "/")
     }()
 
+    private let folder: TemporaryFolder
     let prefix: String
     let library: String
     let sha256: Digest
@@ -19,9 +21,8 @@ struct Fixture {
     }
 
     init(_ source: String, version: String = "1.0.0", flags extra: String = "") throws {
-        var template = Array("/tmp/vinculum-plugin-XXXXXX".utf8CString)
-        guard let made = mkdtemp(&template) else { throw Trouble(message: "no temporary folder") }
-        prefix = String(cString: made)
+        folder = try TemporaryFolder()
+        prefix = folder.root
         for folder in [
             "lib/vinculum/plugins", "etc/vinculum/plugins-available", "etc/vinculum/trusted-keys", "package",
         ] {

@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 import Testing
 
 /// The layout of every struct of the interface, compiled from the headers, equals the committed golden file of the
@@ -13,7 +14,7 @@ import Testing
     }
 
     @Test func aFieldThatMovesIsCaught() throws {
-        try inFolder { folder in
+        try TemporaryFolder.with { folder in
             let edit = "s/uint32_t abi_minor;/uint32_t added; uint32_t abi_minor;/"
             #expect(
                 system("cp -r '\(Self.headers)/vinculum' '\(folder)' && sed -i '\(edit)' '\(folder)/vinculum/entry.h'")
@@ -26,20 +27,12 @@ import Testing
 
     /// What the compiler says, by way of a program that prints sizes and offsets.
     private func layout(of headers: String) throws -> [UInt8] {
-        try inFolder { folder in
+        try TemporaryFolder.with { folder in
             let script = "\(Fixture.root)/Tests/PluginHost/Layout/layout.sh"
             guard system("sh '\(script)' '\(headers)' '\(folder)' > '\(folder)/out' 2>'\(folder)/err'") == 0 else {
                 throw Fixture.Trouble(message: "the layout cannot be compiled")
             }
             return try Fixture.read("\(folder)/out")
         }
-    }
-
-    private func inFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
-        var template = Array("/tmp/vinculum-layout-XXXXXX".utf8CString)
-        guard let made = mkdtemp(&template) else { throw Fixture.Trouble(message: "no temporary folder") }
-        let folder = String(cString: made)
-        defer { _ = system("rm -rf '\(folder)'") }
-        return try body(folder)
     }
 }

@@ -1,19 +1,12 @@
 import Glibc
 import PluginHost
+import TestSupport
 import Testing
 
 /// Templates are copied whole or not at all, and those in C build and pass the check. (Those in Swift and the command
 /// line are tried by the acceptance tests.)
 @Suite struct TemplateTests {
     private static let share = "\(Fixture.root)/Packaging"
-
-    private func inFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
-        var template = Array("/tmp/vinculum-template-XXXXXX".utf8CString)
-        guard let made = mkdtemp(&template) else { throw Fixture.Trouble(message: "no temporary folder") }
-        let folder = String(cString: made)
-        defer { _ = system("rm -rf '\(folder)'") }
-        return try body(folder)
-    }
 
     private func make(_ kind: PluginKind, in folder: String) throws {
         try PluginTemplate(kind: kind, language: .c, id: "org.example.my-plugin").write(to: folder, share: Self.share)
@@ -28,7 +21,7 @@ import Testing
     }
 
     @Test(arguments: PluginKind.allCases) func aTemplateInCBuildsAndPasses(kind: PluginKind) throws {
-        try inFolder { scratch in
+        try TemporaryFolder.with { scratch in
             let folder = "\(scratch)/mine"
             try make(kind, in: folder)
             #expect(build(folder))
@@ -40,7 +33,7 @@ import Testing
     }
 
     @Test(arguments: PluginKind.allCases) func noMarkIsLeftInEitherLanguage(kind: PluginKind) throws {
-        try inFolder { scratch in
+        try TemporaryFolder.with { scratch in
             for language in [Manifest.Language.c, .swift] {
                 let folder = "\(scratch)/\(language)"
                 let template = try PluginTemplate(kind: kind, language: language, id: "org.example.my-plugin")
@@ -56,7 +49,7 @@ import Testing
 
     /// What costs nothing may not depend on the data: the sample passes, a change of one line does not.
     @Test func aFreeReleaseOfDataIsCaught() throws {
-        try inFolder { scratch in
+        try TemporaryFolder.with { scratch in
             let folder = "\(scratch)/mine"
             try make(.privacy, in: folder)
             let leak = "for (uint64_t i = 0; i < values->count; i++) values->out[i] = values->sum[i] ^ 1;"
@@ -70,7 +63,7 @@ import Testing
     }
 
     @Test func aFolderWithSomethingInItIsLeftAlone() throws {
-        try inFolder { scratch in
+        try TemporaryFolder.with { scratch in
             #expect(pluginError { try make(.bridge, in: scratch + "/a/b") } == nil)
             #expect(pluginError { try make(.bridge, in: scratch + "/a") }?.code == .exists)
             #expect(system("mkdir '\(scratch)/empty'") == 0)

@@ -1,26 +1,15 @@
 import Glibc
+import TestSupport
 import Testing
 
 @testable import Storage
 
 /// A database in a folder of its own, removed with the value.
 final class ScratchDatabase {
-    let folder: String
-    var path: String { folder + "/ledger.db" }
+    private let folder: TemporaryFolder
+    var path: String { folder.path("ledger.db") }
 
-    init() throws {
-        var template = Array("/tmp/vinculum-storage-XXXXXX".utf8CString)
-        let made = template.withUnsafeMutableBufferPointer { buffer -> String? in
-            guard let start = buffer.baseAddress, mkdtemp(start) != nil else { return nil }
-            return String(cString: start)
-        }
-        folder = try #require(made)
-    }
-
-    deinit {
-        for suffix in ["", "-wal", "-shm", "-lock", "-journal", ".migrating", ".acknowledged"] { unlink(path + suffix) }
-        rmdir(folder)
-    }
+    init() throws { folder = try TemporaryFolder() }
 
     func open(chain: [UInt8] = [1, 2, 3], durability: Durability = .full) throws -> LedgerDatabase {
         try LedgerDatabase.open(path: path, chain: chain, durability: durability)

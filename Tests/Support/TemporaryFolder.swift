@@ -14,6 +14,12 @@ public final class TemporaryFolder: Sendable {
         }
     }
 
+    /// A folder for as long as `body` runs.
+    public static func with<Result>(_ body: (String) throws -> Result) throws -> Result {
+        let folder = try TemporaryFolder()
+        return try withExtendedLifetime(folder) { try body(folder.root) }
+    }
+
     deinit { try? FileManager.default.removeItem(atPath: root) }
 
     public func path(_ name: String) -> String { "\(root)/\(name)" }

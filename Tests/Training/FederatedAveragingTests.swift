@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Training
@@ -23,7 +24,7 @@ struct FederatedAveragingTests {
     }
 
     private func mnist() throws -> Dataset {
-        let file = try withTemporaryFolder { folder in
+        let file = try TemporaryFolder.with { folder in
             try Peers.run(
                 """
                 import sys, numpy as np

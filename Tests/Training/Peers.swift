@@ -27,24 +27,3 @@ enum Peers {
         guard status == 0 else { throw Failure(status: status) }
     }
 }
-
-func withTemporaryFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
-    var template = Array("/tmp/vinculum-training-XXXXXX".utf8CString)
-    let created = template.withUnsafeMutableBufferPointer { buffer in
-        buffer.baseAddress.flatMap { mkdtemp($0) }.map { String(cString: $0) }
-    }
-    let folder = try #require(created)
-    defer {
-        if let listing = opendir(folder) {
-            while let entry = readdir(listing) {
-                let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-                    String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-                }
-                unlink("\(folder)/\(name)")
-            }
-            closedir(listing)
-        }
-        rmdir(folder)
-    }
-    return try body(folder)
-}

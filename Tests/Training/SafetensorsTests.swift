@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Training
@@ -26,7 +27,7 @@ struct SafetensorsTests {
     func roundTrip() throws {
         let sample = try sample()
         #expect(try Safetensors.decode(sample.encoded()) == sample)
-        try withTemporaryFolder { folder in
+        try TemporaryFolder.with { folder in
             try sample.write("\(folder)/x.safetensors")
             #expect(try Safetensors.read("\(folder)/x.safetensors") == sample)
         }
@@ -97,7 +98,7 @@ struct SafetensorsTests {
 
     @Test("go to and from the Python library unchanged", .enabled(if: Peers.python != nil, "VINCULUM_PEERS_PYTHON"))
     func pythonAgrees() throws {
-        try withTemporaryFolder { folder in
+        try TemporaryFolder.with { folder in
             try sample().write("\(folder)/ours.safetensors")
             try Peers.run(
                 """

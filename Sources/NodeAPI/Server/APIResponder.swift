@@ -118,11 +118,20 @@ struct APIResponder: HTTPResponder {
         let stream = request.body
         return try await withTimeout(limits.requestTimeout, "reading the body") {
             var bytes: [UInt8] = []
-            for try await piece in stream {
-                guard bytes.count + piece.readableBytes <= limit else {
-                    throw ServiceError(.tooLarge, "the body is over the limit of \(limit) bytes", field: "body")
+            do {
+                for try await piece in stream {
+                    guard bytes.count + piece.readableBytes <= limit else {
+                        throw ServiceError(.tooLarge, "the body is over the limit of \(limit) bytes", field: "body")
+                    }
+                    bytes.append(contentsOf: piece.readableBytesView)
                 }
-                bytes.append(contentsOf: piece.readableBytesView)
+            } catch let error as ServiceError {
+                throw error
+            } catch let error as CancellationError {
+                throw error
+            } catch {
+                // What the parser refuses is the sender's mistake, such as a length that is no number in a chunk.
+                throw ServiceError(.malformed, "the body cannot be read to its end: \(error)", field: "body")
             }
             return bytes
         }

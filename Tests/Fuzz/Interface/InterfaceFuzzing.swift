@@ -63,11 +63,15 @@ struct RunningServer: Sendable {
     private let path: String
 
     static let shared = Result { try RunningServer() }
+    private static let folder = "/tmp/vinculum-fuzz-\(Hex.encode(SecureRandom.bytes(count: 6)))"
 
     private init() throws {
-        let folder = "/tmp/vin-\(Hex.encode(SecureRandom.bytes(count: 6)))"
-        guard mkdir(folder, 0o700) == 0 else { throw FuzzFinding("cannot make \(folder)") }
-        let path = "\(folder)/s"
+        guard mkdir(Self.folder, 0o700) == 0 else { throw FuzzFinding("cannot make \(Self.folder)") }
+        let path = "\(Self.folder)/s"
+        atexit {
+            unlink("\(RunningServer.folder)/s")
+            rmdir(RunningServer.folder)
+        }
         let service = FixtureService()
         for sequence in 1..<6 { service.addEvent(UInt64(sequence)) }
         let limits = APILimits(

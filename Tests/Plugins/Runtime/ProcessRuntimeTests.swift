@@ -2,6 +2,7 @@ import CSodium
 import CVinculum
 import Glibc
 import PluginKit
+import TestSupport
 import Testing
 
 /// The sandbox against what is known to go wrong in sandboxes, and against programs that try to get out.
@@ -18,20 +19,18 @@ struct ProcessRuntimeTests {
     private final class Runtime {
         let host = TestHost()
         let table: UnsafePointer<vin_runtime>
-        let folder: String
+        private let temporary: TemporaryFolder
+        var folder: String { temporary.root }
 
         init() throws {
             table = try LoadedPlugin(named: "runtime-process").instance(
                 kind: VIN_KIND_RUNTIME, id: "org.vinculum.runtime-process", host: host, as: vin_runtime.self)
-            var name = Array("/tmp/vinculum-runtime-XXXXXX".utf8CString)
-            try #require(mkdtemp(&name) != nil)
-            folder = String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-            chmod(folder, 0o755)
+            temporary = try TemporaryFolder()
+            chmod(temporary.root, 0o755)
         }
 
         deinit {
             table.pointee.destroy(table.pointee.plugin_data)
-            system("rm -rf '\(folder)'")
         }
 
         /// Prepares `sh -c script` as a task; answers its number.

@@ -1,24 +1,22 @@
 import CVinculum
 import Glibc
+import TestSupport
 import Testing
 
 @Suite("verify-benchmark, the plugin in C", .serialized)
 struct BenchmarkVerifierTests {
     // Built here with the command of its page: it is no target of the package, because it needs no Swift.
-    private static let library: Result<String, Refused> = {
-        let root = #filePath.split(separator: "/").dropLast(4).reduce("") { $0 + "/" + $1 }
-        var folder = Array("/tmp/vinculum-benchmark-XXXXXX".utf8CString)
-        guard mkdtemp(&folder) != nil else { return .failure(Refused(status: 0, message: "no temporary folder")) }
-        let path = String(decoding: folder.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self) + "/plugin.so"
-        let command =
-            "cc -std=c11 -Wall -Wextra -Werror -O1 -fPIC -shared -fvisibility=hidden "
-            + "-Wl,--version-script='\(root)/Plugins/plugin.map' -I '\(root)/Sources/CVinculum/include' "
-            + "-o '\(path)' '\(root)'/Plugins/verify-benchmark/Sources/*.c"
-        return system(command) == 0 ? .success(path) : .failure(Refused(status: 0, message: "cc failed"))
-    }()
-
     private func harness() throws -> VerifierHarness {
-        try VerifierHarness(LoadedPlugin(path: Self.library.get()), id: "org.vinculum.verify-benchmark")
+        try TemporaryFolder.with { folder in
+            let root = #filePath.split(separator: "/").dropLast(4).reduce("") { $0 + "/" + $1 }
+            let library = "\(folder)/plugin.so"
+            let command =
+                "cc -std=c11 -Wall -Wextra -Werror -O1 -fPIC -shared -fvisibility=hidden "
+                + "-Wl,--version-script='\(root)/Plugins/plugin.map' -I '\(root)/Sources/CVinculum/include' "
+                + "-o '\(library)' '\(root)'/Plugins/verify-benchmark/Sources/*.c"
+            try #require(system(command) == 0)
+            return try VerifierHarness(LoadedPlugin(path: library), id: "org.vinculum.verify-benchmark")
+        }
     }
 
     private let settings =
