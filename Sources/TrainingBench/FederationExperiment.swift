@@ -1,88 +1,67 @@
 import Training
 
-/// What the judge said against what was true, over many seeds.
-struct Tally {
-    var scores: [String: [Int64]] = [:]
-    var falseAlarms = 0
-    var misses = 0
-    var accuracies: [Double] = []
-
-    func print() {
-        for (kind, values) in scores.sorted(by: { $0.key < $1.key }) {
-            let sorted = values.sorted()
-            func quantile(_ part: Double) -> Int64 { sorted[Int(part * Double(sorted.count - 1))] }
-            Swift.print(
-                "\(kind): \(sorted.count) scores, least \(sorted[0]), 1 % \(quantile(0.01)), median \(quantile(0.5)),"
-                    + " 99 % \(quantile(0.99)), largest \(sorted[sorted.count - 1])")
-        }
-        for threshold in stride(from: Int64(700_000), through: 950_000, by: 50_000) {
-            let counts = ["honest", "flip", "noise"].map { kind in
-                "\(kind) \(scores[kind, default: []].filter { $0 < threshold }.count)"
-            }
-            Swift.print("below \(threshold): \(counts.joined(separator: ", "))")
-        }
-        let sorted = accuracies.sorted()
-        Swift.print(
-            "false alarms \(falseAlarms), misses \(misses), accuracy least \(decimal(sorted[0])),"
-                + " median \(decimal(sorted[sorted.count / 2])), best \(decimal(sorted[sorted.count - 1]))")
-    }
-}
-
-/// Ten uneven sites, a drawn number of attackers, thirty rounds at epsilon 3 (delta 1e-5), members excluded by their
-/// score.
+/// Sites of an arrangement, a drawn number of attackers, epsilon 3 (delta 1e-5) over all rounds, members excluded by
+/// their score.
 struct FederationExperiment {
-    static let rounds = 30
     static let clip = 4.0
-    /// sqrt(rounds) noise multiplier for epsilon 3 by Rényi orders (Canonne, Kamath and Steinke 2020).
-    static let noiseMultiplier = 8.20
-    static let threshold: Int64 = 900_000
+    static let threshold: Int64 = 850_000
 
-    let training: ByteDataset
-    let holdout: Dataset
-    let test: Dataset
+    let arrangement: Arrangement
+    let data: ExperimentData
     let architecture: DenseArchitecture
 
-    init(training: ByteDataset, test: ByteDataset) throws(TrainingError) {
-        self.training = try training.subset(Array(0..<58_000))
-        holdout = try training.subset(Array(58_000..<60_000)).scaled(.fashion)
-        self.test = try test.scaled(.fashion)
-        architecture = try DenseArchitecture("784-64-10")
+    init(_ arrangement: Arrangement, _ data: ExperimentData) throws(TrainingError) {
+        self.arrangement = arrangement
+        self.data = data
+        architecture = try DenseArchitecture(arrangement.architecture)
     }
 
-    enum Conduct: String { case honest, noise, replay, flip }
+    /// `idle` sends exactly the noise that everyone adds and no work: the hardest to tell from a member who has nothing
+    /// left to teach.
+    enum Conduct: String { case honest, noise, idle, replay, flip }
 
     func run(seed: UInt64, _ tally: inout Tally) throws(TrainingError) {
         let begin = processSeconds()
         var generator = SeededGenerator(seed: seed, stream: 20)
-        let parts = try Split.dirichlet(
-            labels: training.labels, sites: 10, concentration: 0.3, leastCount: 1_000, seed: seed)
-        var conduct = [Conduct](repeating: .honest, count: 10)
-        var order = Array(0..<10)
+        let training = data.training
+        let count = arrangement.sites
+        let parts =
+            arrangement.isUneven
+            ? try Split.dirichlet(
+                labels: training.labels, sites: count, concentration: 0.3, leastCount: 1_000, seed: seed)
+            : try Split.even(count: training.count, sites: count, seed: seed)
+        var conduct = [Conduct](repeating: .honest, count: count)
+        var order = Array(0..<count)
         generator.shuffle(&order)
-        var kinds: [Conduct] = [.noise, .replay, .flip]
+        var kinds: [Conduct] = [generator.below(2) == 0 ? .noise : .idle, .replay, .flip]
         generator.shuffle(&kinds)
-        for (site, kind) in zip(order, kinds.prefix(seed.isMultiple(of: 4) ? 0 : 2 + generator.below(2))) {
+        let most = arrangement.attackersMost
+        let attackers = seed.isMultiple(of: 4) ? 0 : most - (most > 1 ? 1 - generator.below(2) : 0)
+        for (site, kind) in zip(order, kinds.prefix(attackers)) {
             conduct[site] = kind
         }
         var sites: [Dataset] = []
         for (site, places) in parts.enumerated() {
             let bytes = try training.subset(places)
             let labels = conduct[site] == .flip ? bytes.labels.map { 9 - $0 } : bytes.labels
-            sites.append(try ByteDataset(width: 784, images: bytes.images, labels: labels).scaled(.fashion))
+            sites.append(
+                try ByteDataset(width: bytes.width, images: bytes.images, labels: labels).scaled(arrangement.scaling))
         }
         let gradient = try PrivateGradient(clip: Self.clip)
         let sensitivity = Double(gradient.sensitivityUnits(parameterCount: architecture.parameterCount))
-        let deviation = (Self.noiseMultiplier * sensitivity).rounded(.up)
+        let deviation = (arrangement.noiseMultiplier * sensitivity).rounded(.up)
         let step = GlobalStep(learningRate: 0.4, momentum: 0.8)
         var model = DenseModel(architecture: architecture, seed: seed)
         var velocity: [Float] = []
-        var kept: [[Int64]?] = Array(repeating: nil, count: 10)
-        for _ in 0..<Self.rounds {
-            let audit = try UpdateAudit(model: model, holdout: holdout, gradient: gradient)
+        var kept: [[Int64]?] = Array(repeating: nil, count: count)
+        for _ in 0..<arrangement.rounds {
+            let audit = try UpdateAudit(model: model, holdout: data.holdout, gradient: gradient)
             var included: [ReleasedUpdate] = []
             for site in sites.indices {
                 var sum = [Int64](repeating: 0, count: architecture.parameterCount)
-                if conduct[site] != .noise { sum = try gradient.sum(of: sites[site], at: model) }
+                if conduct[site] != .noise, conduct[site] != .idle {
+                    sum = try gradient.sum(of: sites[site], at: model)
+                }
                 let spread = conduct[site] == .noise ? deviation * 1.1 : deviation
                 for place in sum.indices { sum[place] += Int64((generator.normal() * spread).rounded()) }
                 var isRepeat = false
@@ -103,9 +82,9 @@ struct FederationExperiment {
                 if isHonest && !isAccepted { tally.falseAlarms += 1 }
                 if !isHonest && isAccepted { tally.misses += 1 }
             }
-            try step.apply(included, to: &model, velocity: &velocity)
+            if !included.isEmpty { try step.apply(included, to: &model, velocity: &velocity) }
         }
-        let accuracy = try Evaluation(of: model, on: test).accuracy
+        let accuracy = try Evaluation(of: model, on: data.test).accuracy
         tally.accuracies.append(accuracy)
         let bad = conduct.enumerated().filter { $0.element != .honest }.map { "\($0.offset)=\($0.element.rawValue)" }
         print(

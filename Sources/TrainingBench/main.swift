@@ -6,9 +6,9 @@ import Glibc
 import Musl
 #endif
 
-// vinculum-training-bench [FIRST_SEED COUNT]: the speed of the dense kernels, and, for some seeds, whole private
-// federations on Fashion-MNIST with drawn attackers: accuracy, and how the judge's threshold tells honest members from
-// others. Noise is a rounded float Gaussian here, for measurement only; sites draw it exactly.
+// vinculum-training-bench [FIRST_SEED COUNT [uneven | even | digits FILE]]: the speed of the dense kernels, and, for some
+// seeds, whole private federations with drawn attackers: accuracy, and how the judge's threshold tells honest members
+// from others. Noise is a rounded float Gaussian here, for measurement only; sites draw it exactly.
 
 func processSeconds() -> Double {
     var time = timespec()
@@ -23,13 +23,19 @@ func decimal(_ value: Double, _ digits: Int = 3) -> String {
 }
 
 do {
-    let (training, test) = try PublicDataSets.fashion()
-    try benchmarkEpoch(training)
-    let arguments = CommandLine.arguments.dropFirst().compactMap { UInt64($0) }
-    if arguments.count == 2 {
-        let experiment = try FederationExperiment(training: training, test: test)
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    try benchmarkEpoch(PublicDataSets.fashion().training)
+    if arguments.count >= 2, let first = UInt64(arguments[0]), let count = UInt64(arguments[1]) {
+        let name = arguments.count > 2 ? arguments[2] : Arrangement.uneven.name
+        guard let arrangement = Arrangement.all.first(where: { $0.name == name }) else {
+            throw TrainingError(.badParameter, "no such arrangement", at: name)
+        }
+        let data =
+            arguments.count > 3
+            ? try ExperimentData(digits: arguments[3], arrangement) : try ExperimentData(fashion: arrangement)
+        let experiment = try FederationExperiment(arrangement, data)
         var tally = Tally()
-        for seed in arguments[0]..<arguments[0] + arguments[1] { try experiment.run(seed: seed, &tally) }
+        for seed in first..<first + count { try experiment.run(seed: seed, &tally) }
         tally.print()
     }
 } catch {

@@ -50,23 +50,24 @@ struct DemoResumeTests {
         return ContinuousClock.now - start
     }
 
-    /// One folder: killed a few times, resumed each time, and at last left alone. Answers how often it was killed.
+    /// One folder: killed a few times, resumed each time, and at last left alone. Answers how often it was killed while
+    /// it ran.
     private func killAndResume(seed: UInt64, length: Duration, atMost limit: Int) async throws -> Int {
         var generator = Generator(state: seed)
         let folder = try StagedProgram.openFolder()
         let dir = folder.path("demo")
         let wanted = min(limit, Int.random(in: 1...4, using: &generator))
         var story: [String] = []
-        var isFirst = true
-        for _ in 0..<wanted {
-            let command = StagedProgram.command(arguments(dir) + (isFirst ? [] : ["--resume"]))
-            isFirst = false
+        var kills = 0
+        while kills < wanted {
+            let command = StagedProgram.command(arguments(dir) + (kills == 0 ? [] : ["--resume"]))
             let running = try command.start()
-            let wait = length / 1_000 * Int.random(in: 0...1_000, using: &generator)
+            // What a resumed run has left to do is shorter: a kill after its end would be none.
+            let wait = length / 1_000 * Int.random(in: 0...(kills == 0 ? 1_000 : 600), using: &generator)
             let killsOne = Int.random(in: 0..<3, using: &generator) == 0
             sleep(wait)
             if killsOne {
-                // One child alone: the demo starts it again and goes on by itself.
+                // One child alone first: the demo starts it again, and is killed while it does.
                 let children = ProcessFamily(root: running.identifier).children
                 if let child = children.randomElement(using: &generator) {
                     story.append("child \(children.firstIndex(of: child) ?? 0) after \(wait)")
@@ -74,6 +75,11 @@ struct DemoResumeTests {
                 }
                 sleep(length / 1_000 * Int.random(in: 0...500, using: &generator))
             }
+            guard ProcessFamily.isRunning(running.identifier) else {
+                _ = await running.end(timeout: .seconds(10))
+                break
+            }
+            kills += 1
             story.append("everything after \(wait)\(killsOne ? " and more" : "")")
             for process in ProcessFamily(root: running.identifier).all { kill(process, SIGKILL) }
             _ = await running.end(timeout: .seconds(10))
@@ -81,12 +87,36 @@ struct DemoResumeTests {
         let result = try await StagedProgram.command(arguments(dir) + ["--resume"]).finish(timeout: .seconds(600))
         let context = "VINCULUM_DEMO_SEED=\(seed), killed: \(story.joined(separator: "; ")): \(result.errors)"
         #expect(result.status == 0, "\(context)")
-        guard result.status == 0 else { return wanted }
+        guard result.status == 0 else { return max(1, kills) }
         let document = try DemoDocument.read(result.output)
         #expect(document.broken.isEmpty, "\(context)")
         #expect(document.roundsDone == document.rounds, "\(context)")
         #expect(document.detection.honestSlashed.isEmpty, "\(context)")
-        return wanted
+        return kills
+    }
+
+    /// The node, then a site, then whatever is drawn: one child of a run is killed, and the run ends well by itself.
+    @Test func aChildThatIsKilledIsStartedAgain() async throws {
+        let length = try await lengthOfUndisturbedRun()
+        var generator = Generator(state: Self.firstSeed)
+        for place in 0..<4 {
+            let folder = try StagedProgram.openFolder()
+            let running = try StagedProgram.command(arguments(folder.path("demo"))).start()
+            // Not before its children are there, and not so late that none is needed any more.
+            let wait = length / 1_000 * Int.random(in: 350...650, using: &generator)
+            sleep(wait)
+            let children = ProcessFamily(root: running.identifier).children
+            let child = place < children.count ? children[place] : children.randomElement(using: &generator)
+            let killed = try #require(child, "there is no child after \(wait)")
+            kill(killed, SIGKILL)
+            let result = await running.end(timeout: .seconds(600))
+            let context = "VINCULUM_DEMO_SEED=\(Self.firstSeed), child \(place) after \(wait): \(result.errors)"
+            #expect(result.status == 0, "\(context)")
+            guard result.status == 0 else { continue }
+            let document = try DemoDocument.read(result.output)
+            #expect(document.processRestarts >= 1, "\(context)")
+            #expect(document.broken.isEmpty && document.roundsDone == document.rounds, "\(context)")
+        }
     }
 
     private func sleep(_ duration: Duration) {

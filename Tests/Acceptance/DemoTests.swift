@@ -14,6 +14,7 @@ struct DemoTests {
         #expect(result.status == 0, "\(result.errors)")
         let document = try DemoDocument.read(result.output)
         #expect(document.schema == "vinculum/demo/1")
+        #expect(!document.isFallbackDataSet, "the Debian package dataset-fashion-mnist is not installed")
         #expect(document.broken.isEmpty)
         #expect(document.roundsDone == 2)
         #expect(document.detection.misbehaving == 0)
@@ -38,6 +39,55 @@ struct DemoTests {
         let again = try StagedProgram.command(["demo", "--sites", "3", "--rounds", "2", "--dir", dir]).run()
         #expect(again.status == 2)
         #expect(again.errors.contains("not empty"))
+    }
+
+    /// One of each kind among five: every one is found by what it sent, only the proven one is slashed, and the honest
+    /// are paid.
+    @Test func everyKindOfCheatIsFoundAndNobodyElse() throws {
+        let folder = try StagedProgram.openFolder()
+        let cheats = ["1=noise", "2=replay", "4=flip"]
+        let result = try StagedProgram.command(
+            ["demo", "--sites", "5", "--rounds", "4", "--seed", "3", "--dir", folder.path("demo"), "--json"]
+                + cheats.flatMap { ["--attack", $0] }
+        ).run(timeout: .seconds(240))
+        #expect(result.status == 0, "\(result.errors)")
+        let document = try DemoDocument.read(result.output)
+        #expect(document.broken.isEmpty && document.roundsDone == 4)
+        let detection = document.detection
+        #expect(detection.misbehaving == 3 && detection.found == 3 && detection.missed.isEmpty)
+        #expect(detection.falseAlarms.isEmpty && detection.honestSlashed.isEmpty)
+        #expect(detection.updatesJudged >= 5 && detection.honestUpdatesRejected == 0)
+        for (site, truth) in zip(document.sites, ["noise", "replay", "honest", "flip", "honest"]) {
+            #expect(site.truth == truth)
+            #expect(site.slashed == (truth == "replay"), "\(site.name), \(truth)")
+            switch truth {
+            case "honest":
+                #expect(
+                    site.verdict == "honest" && site.roundsFlagged == 0 && site.paidForUpdates != "0", "\(site.name)")
+            case "replay":
+                // Its first update was real work.
+                #expect(site.verdict == "replay" && site.forfeited != "0")
+            default:
+                #expect(site.verdict != "honest" && site.roundsAccepted == 0 && site.paidForUpdates == "0", "\(truth)")
+            }
+        }
+    }
+
+    /// As somebody types it first: no folder named.
+    @Test func theFolderOfTheCallerWillDo() throws {
+        let folder = try StagedProgram.openFolder()
+        var command = StagedProgram.command(["demo", "--sites", "3", "--rounds", "1", "--attack", "none"])
+        command.folder = folder.root
+        let result = try command.run()
+        #expect(result.status == 0, "\(result.errors)")
+        #expect(FileManager.default.fileExists(atPath: folder.path("vinculum-demo/report.json")))
+        // The table for people, in its order.
+        var rest = Substring(result.output)
+        for title in ["Accuracy", "Sites", "Verdicts", "Paid from the escrow", "Its evaluation"] {
+            let place = rest.range(of: title)
+            #expect(place != nil, "\(title): \(result.output)")
+            if let place { rest = rest[place.upperBound...] }
+        }
     }
 
     @Test func proofIsVerifiedOfflineByTheCommand() throws {

@@ -24,6 +24,12 @@ struct ProcessFamily {
         all.filter { $0 != root && Self.arguments(of: $0).contains(argument) }
     }
 
+    /// Whether a process is there and has not ended; one that ended and was not waited for has.
+    static func isRunning(_ identifier: pid_t) -> Bool {
+        guard let state = status(of: identifier)?.first else { return false }
+        return state != "Z" && state != "X"
+    }
+
     private static func arguments(of identifier: pid_t) -> [String] {
         guard let file = fopen("/proc/\(identifier)/cmdline", "r") else { return [] }
         defer { fclose(file) }
@@ -47,15 +53,19 @@ struct ProcessFamily {
         return parents
     }
 
-    /// The fourth field of `/proc/PID/stat`; the second, in parentheses, may hold anything.
     private static func parent(of identifier: pid_t) -> pid_t? {
+        let fields = status(of: identifier) ?? []
+        return fields.count > 1 ? pid_t(fields[1]) : nil
+    }
+
+    /// The fields of `/proc/PID/stat` from the third, the state, on; the second, in parentheses, may hold anything.
+    private static func status(of identifier: pid_t) -> [Substring]? {
         guard let file = fopen("/proc/\(identifier)/stat", "r") else { return nil }
         defer { fclose(file) }
         var buffer = [UInt8](repeating: 0, count: 1_024)
         let count = fread(&buffer, 1, buffer.count, file)
         let text = String(decoding: buffer[..<count], as: UTF8.self)
         guard let end = text.lastIndex(of: ")") else { return nil }
-        let fields = text[text.index(after: end)...].split(separator: " ")
-        return fields.count > 1 ? pid_t(fields[1]) : nil
+        return text[text.index(after: end)...].split(separator: " ")
     }
 }

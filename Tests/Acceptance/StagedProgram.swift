@@ -32,7 +32,10 @@ struct DemoDocument: Decodable {
         var roundsCommitted: Int
         var roundsAccepted: Int
         var roundsRefused: Int
+        var roundsFlagged: Int
         var updateBytesSent: Int
+        var paidForUpdates: String
+        var forfeited: String
         var truth: String
         var verdict: String
         var slashed: Bool
@@ -74,9 +77,13 @@ struct DemoDocument: Decodable {
         var missed: [String]
         var falseAlarms: [String]
         var honestSlashed: [String]
+        var updatesJudged: Int
+        var honestUpdatesRejected: Int
+        var dishonestUpdatesAccepted: Int
     }
 
     var schema: String
+    var isFallbackDataSet: Bool
     var sites: [Site]
     var rounds: Int
     var roundsDone: Int

@@ -102,10 +102,16 @@ struct FederationTests {
         #expect(try measure(honest).coneScore > 950_000)
         let flipped = try Dataset(
             width: 20, classCount: 4, inputs: training.inputs, labels: training.labels.map { 3 - $0 })
-        #expect(try measure(gradient.sum(of: flipped.subset(oneSided), at: model)).coneScore < 900_000)
+        // One-sided sites with wrong labels among classes that look alike come closest to honest ones.
+        for places in [Array(1_000..<4_000), oneSided, (1_000..<4_000).filter { training.labels[$0] == 3 }] {
+            let score = try measure(gradient.sum(of: flipped.subset(places), at: model)).coneScore
+            #expect(score < 900_000, "\(score) of \(places.count) records")
+        }
         var generator = SeededGenerator(seed: 2)
-        let noise = (0..<honest.count).map { _ in Int64(generator.normal() * 500_000) }
-        #expect(try measure(noise, noise: 500_000).coneScore < 500_000)
+        for _ in 0..<20 {
+            let noise = (0..<honest.count).map { _ in Int64(generator.normal() * 500_000) }
+            #expect(try measure(noise, noise: 500_000).coneScore < 850_000)
+        }
         #expect(try measure(honest).duplicate == 0)
         #expect(try measure(honest, seen: [UpdateAudit.digest(honest)]).duplicate == UpdateMeasures.one)
         #expect(try measure(Array(repeating: 0, count: honest.count)).wellFormed == 0)

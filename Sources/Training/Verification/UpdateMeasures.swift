@@ -64,19 +64,23 @@ public struct UpdateAudit: Sendable {
             coneScore: Self.fixedPoint(coneScore(values, norm: norm, noise: noise)))
     }
 
-    /// |projection onto the cone| / sqrt(energy that is not noise), at most 1.
+    /// |projection onto the cone| / sqrt(energy that nothing else explains), at most 1.
     ///
-    /// The noise's own energy, d sigma^2 with deviation sqrt(2d) sigma^2, is public and is taken off together with
-    /// three deviations in the member's favour. The floor of (8 sigma)^2 asks that the projection stands out from
-    /// noise, whose projection onto ten directions is about 3 sigma.
+    /// Taken off in the member's favour: the noise's own energy, which is public (d sigma^2, deviation sqrt(2d)
+    /// sigma^2), with three deviations; and what lies outside of the cone because its classes are known from samples
+    /// only. The floor asks that the projection stands out from noise, whose projection onto ten directions is about
+    /// 2.5 sigma, seldom 4.
     private func coneScore(_ values: [Float], norm: Double, noise: Double) -> Double {
         let dimensions = Double(values.count)
         let variance = noise * noise
-        let energy = norm * norm - variance * (dimensions + 3 * (2 * dimensions).squareRoot())
-        let floor = 64 * variance
-        let bound = max(energy, floor)
-        return bound > 0 ? min(1, cone.projectionNorm(of: values) / bound.squareRoot()) : 0
+        let projection = cone.projection(of: values)
+        let ofNoise = variance * (dimensions + 3 * (2 * dimensions).squareRoot())
+        let energy = norm * norm - ofNoise - projection.samplingEnergy
+        let bound = max(energy, Self.floorDeviations * Self.floorDeviations * variance)
+        return bound > 0 ? min(1, projection.norm / bound.squareRoot()) : 0
     }
+
+    private static let floorDeviations = 5.0
 
     /// The digest by which equal updates are found: of the sum's numbers, little-endian.
     public static func digest(_ sum: [Int64]) -> Digest {

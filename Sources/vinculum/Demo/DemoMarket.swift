@@ -19,21 +19,11 @@ struct DemoMarket: Sendable {
     /// Buys the evaluation once, however often the demo is resumed.
     func evaluation(of model: CID) async throws -> DemoReport.Evaluation {
         let requester = try TaskRequester(key: try SecretKey.load(from: folder.requesterKey), client: ledger.service)
-        let task: Digest
-        if let known = try await ledger.asking({ try await requester.firstTask() }) {
-            task = known
-        } else {
-            let holdout = try CID(text: marker.holdout)
-            let input = TaskInput.evaluation(
-                model: model, data: holdout, inputFactor: marker.task.inputFactor,
-                inputOffset: marker.task.inputOffset)
-            task = try await requester.submit(
-                MarketRequest.terms(
-                    program: try ConfigurationFiles.shippedTrainerDigest, input: CID.of(raw: input.encoded()),
-                    kind: .evaluation, price: Amount(tokens: 1), replicas: Self.replicas, auditors: Self.auditors,
-                    auditorFee: Amount(tokens: 1), deadline: Self.deadline), input)
+        // A node that is killed meanwhile is started again; what it had decided by then is found, not bought twice.
+        let (task, record) = try await ledger.asking(atMost: .seconds(60)) {
+            let task = try await bought(requester, model)
+            return (task, try await requester.wait(for: task, nil) { _ in })
         }
-        let record = try await requester.wait(for: task, nil) { _ in }
         let accepted = record.replicas.first { $0.outcome == .accepted }?.result
         let found = try await TaskReport.evaluation(accepted, ledger.service)
         return DemoReport.Evaluation(
@@ -44,6 +34,19 @@ struct DemoMarket: Sendable {
             auditors: record.verdicts.map { name($0.auditor) }, audited: record.isAudited,
             correct: found?.correct ?? 0, count: found?.count ?? 0, correctHere: try await correctHere(model),
             paid: "\(record.paid)", refunded: "\(record.refunded)")
+    }
+
+    /// The task that was submitted, now or before.
+    private func bought(_ requester: TaskRequester, _ model: CID) async throws -> Digest {
+        if let known = try await requester.firstTask() { return known }
+        let input = TaskInput.evaluation(
+            model: model, data: try CID(text: marker.holdout), inputFactor: marker.task.inputFactor,
+            inputOffset: marker.task.inputOffset)
+        return try await requester.submit(
+            MarketRequest.terms(
+                program: try ConfigurationFiles.shippedTrainerDigest, input: CID.of(raw: input.encoded()),
+                kind: .evaluation, price: Amount(tokens: 1), replicas: Self.replicas, auditors: Self.auditors,
+                auditorFee: Amount(tokens: 1), deadline: Self.deadline), input)
     }
 
     /// The same, computed by the demo itself.

@@ -45,13 +45,15 @@ struct DemoReport: Codable, Sendable {
         var roundsAccepted: Int
         var roundsFlagged: Int
         var roundsRefused: Int
-        /// Bytes that left the site: protected updates, transactions, and evidence of its audits.
+        /// Bytes that the site published: protected updates, transactions, and evidence of its audits. Questions to the
+        /// node are not in it.
         var updateBytesSent: Int
         var transactionBytesSent: Int
         var evidenceBytesSent: Int
         /// What the process really did: honest, noise, replay, flip.
         var truth: String
-        /// What the ledger concluded: honest, noise, replay, low score, malformed.
+        /// What the ledger says of it: `replay` where it was slashed for one; else what most of its judged updates were
+        /// found to be: honest, noise, low score, malformed.
         var verdict: String
         var paidForUpdates: String
         var paidForAudits: String

@@ -95,7 +95,7 @@ struct DemoTable {
         }
         return lines(table) + [
             "  epsilon: spent in this job by the ledger's books, of what the owner's policy gives in all",
-            "  sent: every byte that left the site: protected updates, transactions, evidence of audits",
+            "  sent: what the site published: protected updates, transactions, evidence of audits",
             "  updates, audits, forfeited: tokens paid for each kind of work, and lost by a proven fault",
         ]
     }
