@@ -50,6 +50,22 @@ ssize_t isolation_send(int socket, const void *bytes, size_t size, int descripto
     return sent < 0 ? -errno : sent;
 }
 
+/* The first descriptor goes into the empty place; whatever else came is closed. */
+static void take_descriptors(struct msghdr *message, int *place) {
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header; header = CMSG_NXTHDR(message, header)) {
+        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+        size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t index = 0; index < count; index++) {
+            int passed;
+            memcpy(&passed, CMSG_DATA(header) + index * sizeof passed, sizeof passed);
+            if (*place < 0)
+                *place = passed;
+            else
+                close(passed);
+        }
+    }
+}
+
 ssize_t isolation_receive(int socket, void *bytes, size_t size, int *descriptor) {
     struct iovec part = {bytes, size};
     union {
@@ -57,23 +73,18 @@ ssize_t isolation_receive(int socket, void *bytes, size_t size, int *descriptor)
         char room[CMSG_SPACE(sizeof(int))];
     } control;
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-    message.msg_control = control.room;
-    message.msg_controllen = sizeof control.room;
+    /* Without room for control messages the kernel installs no descriptor at all. */
+    if (descriptor) {
+        message.msg_control = control.room;
+        message.msg_controllen = sizeof control.room;
+    }
     ssize_t received;
     do
         received = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
     while (received < 0 && errno == EINTR);
     if (received < 0) return -errno;
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
-        int passed;
-        memcpy(&passed, CMSG_DATA(header), sizeof passed);
-        if (descriptor && *descriptor < 0)
-            *descriptor = passed;
-        else
-            close(passed);
-    }
-    return received;
+    if (descriptor) take_descriptors(&message, descriptor);
+    return message.msg_flags & MSG_CTRUNC ? -EBADMSG : received;
 }
 
 int isolation_set_timeout(int socket, uint32_t timeout_ms) {
@@ -81,3 +92,5 @@ int isolation_set_timeout(int socket, uint32_t timeout_ms) {
     if (setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &value, sizeof value) < 0) return -errno;
     return setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &value, sizeof value) < 0 ? -errno : 0;
 }
+
+int isolation_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0 ? -errno : 0; }

@@ -1,4 +1,6 @@
+import Glibc
 import PluginHost
+import Primitives
 import Testing
 
 /// Plugins broken on purpose are refused or contained, and the reason says why.
@@ -69,6 +71,46 @@ import Testing
     func garbageIsNotTakenForEffects(isolated: Bool) throws {
         #expect(try stepError("garbage", isolated: isolated)?.code == .malformed)
     }
+
+    @Test(arguments: [false, true])
+    func aReservedFieldMustBeZero(isolated: Bool) throws {
+        let error = try stepError("reserved-field", isolated: isolated)
+        #expect(error?.code == .malformed && error?.message.contains("BASE-3") == true)
+    }
+
+    /// What `create` made is destroyed, at [control], also where the host refuses it afterwards.
+    @Test func aRefusedInstanceIsDestroyed() throws {
+        let fixture = try Fixture("asks-in-create")
+        defer { fixture.remove() }
+        try fixture.writeManifest(services: "\"log\", \"thread-check\"")
+        let lines = LogLines()
+        let error = pluginError { _ = try fixture.registry(services: lines.services).consensus("engine") }
+        #expect(error?.code == .failed && error?.message.contains("HOST-1") == true)
+        #expect(lines.all == ["destroyed at control"])
+    }
+
+    @Test func aVerifierThatTrapsIsAnErrorHere() throws {
+        let fixture = try Fixture("verifier-traps")
+        defer { fixture.remove() }
+        try fixture.writeManifest(kind: "vin.verifier/1")
+        let verifier = try fixture.registry(isolation: IsolationPolicy(isolated: ["org.example.engine"]))
+            .verifier("engine")
+        let job = VerifierJob(job: Digest.sha256([1]), round: 1, members: 3, isPrivate: false)
+        #expect(pluginError { _ = try verifier.plan(job, beacon: Digest.sha256([2])) }?.code == .crashed)
+    }
+
+    /// Neither looking at a plugin again and again nor trying to load a broken one keeps its copies open.
+    @Test func copiesOfLibrariesAreClosed() throws {
+        let fixture = try Fixture("good")
+        defer { fixture.remove() }
+        let registry = fixture.registry()
+        let plugin = try registry.find("engine")
+        let before = openDescriptors()
+        for _ in 0..<20 { try registry.verify(plugin) }
+        #expect(openDescriptors() <= before + 1)
+    }
+
+    private func openDescriptors() -> Int { (0..<4096).count { fcntl($0, F_GETFD) >= 0 } }
 
     @Test func aTrapInAChildIsAnErrorHere() throws {
         let error = try stepError("trap", isolated: true)

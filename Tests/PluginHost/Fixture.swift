@@ -1,6 +1,7 @@
 import Glibc
 import PluginHost
 import Primitives
+import Synchronization
 import TestSupport
 
 /// A prefix of its own with one plugin, compiled from `Broken/`, installed, allowed by its digest and enabled.
@@ -91,10 +92,12 @@ struct Fixture {
     /// unless the policy says otherwise.
     func registry(
         unsigned: Bool = true, isolation: IsolationPolicy = IsolationPolicy(inProcess: ["org.example.engine"]),
-        child: PluginChildLauncher? = PluginChildLauncher(program: Self.childProgram)
+        child: PluginChildLauncher? = PluginChildLauncher(program: Self.childProgram),
+        services: HostServices = HostServices()
     ) -> PluginRegistry {
         PluginRegistry(
-            folders: PluginFolders(prefix: prefix), allowedUnsigned: unsigned ? [sha256] : [], isolation: isolation,
+            folders: PluginFolders(prefix: prefix), services: services, allowedUnsigned: unsigned ? [sha256] : [],
+            isolation: isolation,
             child: child)
     }
 
@@ -145,3 +148,12 @@ func pluginError(_ body: () throws -> Void) -> PluginError? {
 }
 
 let tick = ConsensusEvent(timeMilliseconds: 1000, .time)
+
+/// What plugins log, kept.
+final class LogLines: Sendable {
+    private let lines = Mutex<[String]>([])
+
+    var all: [String] { lines.withLock { $0 } }
+
+    var services: HostServices { HostServices { [self] _, _, line in lines.withLock { $0.append(line) } } }
+}

@@ -62,6 +62,18 @@ import Testing
         }
     }
 
+    /// A mechanism that leaves the vector as it was shows what it was to protect.
+    @Test func aReleaseThatWritesNothingIsCaught() throws {
+        try TemporaryFolder.with { scratch in
+            let folder = "\(scratch)/mine"
+            try make(.privacy, in: folder)
+            #expect(system("sed -i '/memset(values->out, 0, /d' '\(folder)/plugin.c'") == 0)
+            #expect(build(folder))
+            let rule = check(folder).results.first { $0.rule == .conformance }
+            #expect(rule?.outcome == .failed && rule?.reason.contains("PRV-8") == true, "\(String(describing: rule))")
+        }
+    }
+
     @Test func aFolderWithSomethingInItIsLeftAlone() throws {
         try TemporaryFolder.with { scratch in
             #expect(pluginError { try make(.bridge, in: scratch + "/a/b") } == nil)

@@ -18,30 +18,46 @@ final class DirectTarget: CallTarget {
         let factory = try library.factory(manifest.kind, plugin: manifest.id)
         var made: UnsafePointer<vin_instance>?
         context.creating.store(true, ordering: .relaxed)
-        context.controlThread.store(currentThread(), ordering: .relaxed)
-        defer { context.controlThread.store(0, ordering: .relaxed) }
-        let status = manifest.id.withBorrowed { factory.pointee.create?(context.host, $0, &made) } ?? -1
+        let status = context.control { manifest.id.withBorrowed { factory.pointee.create?(context.host, $0, &made) } }
         context.creating.store(false, ordering: .relaxed)
-        try check(status, "create")
+        try check(status ?? -1, "create")
         guard let made else { throw fault(.layout, "create", "the table is null") }
-        guard !context.brokeCreateRule.load(ordering: .relaxed) else {
-            throw fault(.failed, "create", "asked the host for a service inside create (HOST-1)")
+        try accept(made, manifest, settings)
+    }
+
+    /// Checks and configures what `create` made; a refusal destroys it, wherever the table reaches that far.
+    private func accept(
+        _ made: UnsafePointer<vin_instance>, _ manifest: Manifest, _ settings: String
+    ) throws(PluginError) {
+        guard Int(made.pointee.struct_size) >= MemoryLayout<vin_instance>.size else {
+            throw tooShort(made, manifest)
         }
-        guard Int(made.pointee.struct_size) >= manifest.kind.tableSize, made.pointee.reserved == 0 else {
-            throw fault(
-                .layout, "create",
-                "the table has \(made.pointee.struct_size) bytes, \(manifest.kind.tableSize) are needed")
-        }
-        try checkSlots(made, manifest.kind)
         instance = made
-        var settings = settings
-        let configured = settings.withUTF8 {
-            made.pointee.configure?(made.pointee.plugin_data, vin_bytes(data: $0.baseAddress, size: UInt64($0.count)))
-        }
-        do throws(PluginError) { try check(configured ?? -1, "configure") } catch {
+        do throws(PluginError) {
+            guard !context.brokeCreateRule.load(ordering: .relaxed) else {
+                throw fault(.failed, "create", "asked the host for a service inside create (HOST-1)")
+            }
+            guard Int(made.pointee.struct_size) >= manifest.kind.tableSize, made.pointee.reserved == 0 else {
+                throw tooShort(made, manifest)
+            }
+            try checkSlots(made, manifest.kind)
+            var settings = settings
+            let configured = settings.withUTF8 { text in
+                let bytes = vin_bytes(data: text.baseAddress, size: UInt64(text.count))
+                return context.control { made.pointee.configure?(made.pointee.plugin_data, bytes) }
+            }
+            try check(configured ?? -1, "configure")
+        } catch {
             close()
             throw error
         }
+    }
+
+    private func tooShort(_ made: UnsafePointer<vin_instance>, _ manifest: Manifest) -> PluginError {
+        fault(
+            .layout, "create",
+            "the table has \(made.pointee.struct_size) bytes and its reserved field is \(made.pointee.reserved); "
+                + "\(manifest.kind.tableSize) and 0 are needed")
     }
 
     deinit { close() }
@@ -51,7 +67,7 @@ final class DirectTarget: CallTarget {
     func close() {
         guard let instance else { return }
         self.instance = nil
-        instance.pointee.destroy?(instance.pointee.plugin_data)
+        context.control { instance.pointee.destroy?(instance.pointee.plugin_data) }
     }
 
     // Every slot after plugin_data is a function of the first version: none may be null.

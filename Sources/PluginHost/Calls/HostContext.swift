@@ -47,6 +47,13 @@ final class HostContext: @unchecked Sendable {
         data.map { Unmanaged<HostContext>.fromOpaque($0).takeUnretainedValue() }
     }
 
+    /// Marks this thread as the one of control calls for the time of the body.
+    func control<Answer>(_ body: () -> Answer) -> Answer {
+        controlThread.store(currentThread(), ordering: .relaxed)
+        defer { controlThread.store(0, ordering: .relaxed) }
+        return body()
+    }
+
     private func report(_ message: vin_bytes) {
         let text = String(
             decoding: UnsafeRawBufferPointer(start: message.data, count: Int(min(message.size, 1024))), as: UTF8.self)
@@ -163,14 +170,18 @@ enum HostTables {
         vin_host_storage(
             struct_size: UInt32(MemoryLayout<vin_host_storage>.size), reserved: 0,
             get: { data, key, sink in
-                guard let context = HostContext.of(data), key.size <= 128 else { return vin_status(VIN_ERROR_INVALID) }
+                guard let context = HostContext.of(data), key.size <= HostServices.storageKeyBytes else {
+                    return vin_status(VIN_ERROR_INVALID)
+                }
                 guard let value = context.services.storageGet?(context.plugin, key.array) else {
                     return vin_status(VIN_ERROR_NOT_FOUND)
                 }
                 return append(value, to: sink)
             },
             put: { data, key, value in
-                guard let context = HostContext.of(data), key.size <= 128, value.size <= 1 << 20 else {
+                guard let context = HostContext.of(data), key.size <= HostServices.storageKeyBytes,
+                    value.size <= HostServices.storageValueBytes
+                else {
                     return vin_status(VIN_ERROR_INVALID)
                 }
                 do throws(HostServices.Refusal) {
@@ -179,7 +190,9 @@ enum HostTables {
                 } catch { return error.status }
             },
             remove: { data, key in
-                guard let context = HostContext.of(data), key.size <= 128 else { return vin_status(VIN_ERROR_INVALID) }
+                guard let context = HostContext.of(data), key.size <= HostServices.storageKeyBytes else {
+                    return vin_status(VIN_ERROR_INVALID)
+                }
                 do throws(HostServices.Refusal) {
                     try context.services.storagePut?(context.plugin, key.array, nil)
                     return 0

@@ -31,6 +31,10 @@ public struct HostServices: Sendable {
     /// → height, validators sorted by key
     public var validators: (@Sendable () -> (height: UInt64, set: [(key: PublicKey, power: UInt64)]))?
 
+    /// The limits of STO-1.
+    static let storageKeyBytes = 128
+    static let storageValueBytes = 1 << 20
+
     /// Whether there is something behind a service. A plugin that asks for one without is not loaded (HOST-4).
     public func lends(_ service: PluginService) -> Bool {
         switch service {

@@ -156,7 +156,7 @@ private final class CheckSession {
     }
 
     private func checkSymbols(_ sealed: SealedLibrary, _ manifest: Manifest) {
-        let bytes = (try? Files.bytes("/proc/self/fd/\(sealed.descriptor)", limit: SealedLibrary.sizeLimit)) ?? []
+        let bytes = (try? sealed.bytes()) ?? []
         guard let symbols = ElfSymbols(bytes) else {
             note(.exports, .failed, "not a 64-bit ELF library with dynamic symbols")
             note(.symbols, .skipped, "no symbols")

@@ -52,9 +52,11 @@ extension ConsensusEffect {
         switch Int(record.kind) {
         case VIN_EFFECT_PROPOSE:
             let effect = try decoder.load(record, as: vin_effect_propose.self)
+            try decoder.requireZero(effect.reserved, record)
             return .propose(height: effect.height, round: effect.round, timeMilliseconds: effect.time_ms)
         case VIN_EFFECT_VALIDATE:
             let effect = try decoder.load(record, as: vin_effect_validate.self)
+            try decoder.requireZero(effect.reserved, record)
             return .validate(height: effect.height, round: effect.round, headerID: Digest(effect.header_id))
         case VIN_EFFECT_SIGN_VOTE:
             return .signVote(try vote(decoder.load(record, as: vin_effect_sign_vote.self).vote, decoder))
@@ -92,6 +94,7 @@ extension ConsensusEffect {
         _ record: RecordDecoder.Record, _ decoder: RecordDecoder
     ) throws(PluginError) -> ConsensusEffect {
         let effect = try decoder.load(record, as: vin_effect_decide.self)
+        try decoder.requireZero(effect.reserved, record)
         let packed = try decoder.slice(record, effect.signatures, after: MemoryLayout<vin_effect_decide>.size)
         let size = MemoryLayout<vin_vote_signature>.size
         guard packed.count % size == 0 else { throw decoder.fault("signatures are not a whole number (REC-3)") }

@@ -108,8 +108,8 @@ public final class PrivacyInstance: PluginInstance {
                 let unit = PrivacyCapability.Unit(rawValue: record.unit),
                 let relation = PrivacyCapability.Relation(rawValue: record.relation),
                 let adversary = PrivacyCapability.Adversary(rawValue: record.adversary),
-                let shown = PrivacyCapability.Shown(rawValue: record.shown)
-            else { throw malformed("capability", "a guarantee has a value outside its list") }
+                let shown = PrivacyCapability.Shown(rawValue: record.shown), record.reserved == 0
+            else { throw malformed("capability", "a guarantee has a value outside its list, or sets a reserved field") }
             result.append(
                 PrivacyCapability(
                     unit: unit, relation: relation, adversary: adversary, shown: shown,
@@ -130,6 +130,7 @@ public final class PrivacyInstance: PluginInstance {
             let plan = Plain.value(
                 try target.invoke(.privacyPlan, [Plain.bytes(record)], [])[0], as: vin_privacy_plan.self)
         else { throw malformed("plan", "the plan has the wrong size") }
+        guard plan.reserved == 0 else { throw malformed("plan", "the plan sets a reserved field") }
         return PrivacyPlan(
             noiseScaleInGridSteps: plan.noise_scale_grid, epsilonBillionths: plan.epsilon_e9,
             expansionBytes: plan.expansion_bytes, costOfRound: Self.orders(Plain.bytes(plan.cost)))

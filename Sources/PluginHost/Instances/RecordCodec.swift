@@ -78,6 +78,11 @@ struct RecordDecoder {
         return record.bytes.withUnsafeBytes { $0.loadUnaligned(as: Value.self) }
     }
 
+    /// What is reserved may mean something one day: whoever sets it expects what this host does not do.
+    func requireZero(_ reserved: UInt32, _ record: Record) throws(PluginError) {
+        guard reserved == 0 else { throw fault("a record of kind \(record.kind) sets a reserved field (BASE-3)") }
+    }
+
     func slice(_ record: Record, _ span: vin_span, after structSize: Int) throws(PluginError) -> [UInt8] {
         if span.size == 0 && span.offset == 0 { return [] }
         let end = UInt64(span.offset) + UInt64(span.size)

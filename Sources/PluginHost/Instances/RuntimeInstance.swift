@@ -128,6 +128,7 @@ public final class RuntimeInstance: PluginInstance {
         guard answer.count == 3, let record = Plain.value(answer[0], as: vin_task_result.self) else {
             throw malformed("collect", "the result has the wrong size")
         }
+        guard record.reserved == 0 else { throw malformed("collect", "the result sets a reserved field") }
         let end: TaskResult.End
         switch Int(record.end) {
         case VIN_TASK_EXITED: end = .exited(code: record.code)

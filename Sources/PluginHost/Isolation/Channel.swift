@@ -23,8 +23,14 @@ final class Channel {
     /// A descriptor that came with the last frames; taken by who expects one.
     private var passed: Int32 = -1
 
+    /// Whether the other side may pass descriptors. A child may not: it could fill the host's table with them.
+    private let takesDescriptors: Bool
+
     /// Takes the descriptor over.
-    init(descriptor: Int32) { self.descriptor = descriptor }
+    init(descriptor: Int32, takesDescriptors: Bool) {
+        self.descriptor = descriptor
+        self.takesDescriptors = takesDescriptors
+    }
 
     deinit {
         Glibc.close(descriptor)
@@ -36,11 +42,13 @@ final class Channel {
         return passed
     }
 
-    func send(_ frame: Frame, descriptor passing: Int32 = -1) throws(Failure) {
+    /// Sends a frame before the deadline; without one it waits for ever.
+    func send(_ frame: Frame, by deadline: Deadline?, descriptor passing: Int32 = -1) throws(Failure) {
         outgoing.removeAll(keepingCapacity: true)
         frame.encode(into: &outgoing)
         var position = 0
         while position < outgoing.count {
+            try setTimeout(deadline)
             let count = outgoing.withUnsafeBytes { raw in
                 isolation_send(
                     descriptor, raw.baseAddress?.advanced(by: position), raw.count - position,
@@ -53,12 +61,11 @@ final class Channel {
         }
     }
 
-    /// The next frame, within the time; nil waits for ever.
-    func receive(within timeout: Duration?) throws(Failure) -> Frame {
-        let deadline = timeout.map { monotonicNanoseconds() + $0.wholeMilliseconds * 1_000_000 }
+    /// The next frame, before the deadline; without one it waits for ever.
+    func receive(by deadline: Deadline?) throws(Failure) -> Frame {
         while true {
             if let frame = try takeFrame() { return frame }
-            try fill(timeout, deadline)
+            try fill(deadline)
         }
     }
 
@@ -85,25 +92,54 @@ final class Channel {
         (start, end) = (0, rest.count)
     }
 
-    private func fill(_ timeout: Duration?, _ deadline: UInt64?) throws(Failure) {
+    private func fill(_ deadline: Deadline?) throws(Failure) {
         if end == incoming.count { makeRoom(incoming.count) }
         if end == incoming.count { makeRoom(incoming.count * 2) }
-        setTimeout(timeout)
+        try setTimeout(deadline)
         let count = incoming.withUnsafeMutableBytes { raw in
-            isolation_receive(descriptor, raw.baseAddress?.advanced(by: end), raw.count - end, &passed)
+            let place = raw.baseAddress?.advanced(by: end)
+            return takesDescriptors
+                ? isolation_receive(descriptor, place, raw.count - end, &passed)
+                : isolation_receive(descriptor, place, raw.count - end, nil)
         }
         if count == 0 || count == -Int(ECONNRESET) { throw .closed }
         if count == -Int(EAGAIN) { throw .timeout }
+        if count == -Int(EBADMSG) { throw .broken }
         guard count > 0 else { throw .system(Int32(-count)) }
         end += count
-        // A child that sends byte after byte must not stretch its time.
-        if let deadline, monotonicNanoseconds() > deadline { throw .timeout }
     }
 
-    private func setTimeout(_ timeout: Duration?) {
-        let milliseconds = timeout.map { max(1, Int($0.wholeMilliseconds)) } ?? 0
+    /// Gives the socket what is left of the time. What is set stays while it is at most an eighth too long: a call then
+    /// costs no system call for it, and whoever sends byte after byte gains no more than that.
+    private func setTimeout(_ deadline: Deadline?) throws(Failure) {
+        guard let deadline else { return setTimeout(milliseconds: 0) }
+        let left = deadline.millisecondsLeft
+        guard left > 0 else { throw .timeout }
+        if timeoutMilliseconds >= left, timeoutMilliseconds - left <= deadline.milliseconds / 8 { return }
+        setTimeout(milliseconds: left)
+    }
+
+    private func setTimeout(milliseconds: Int) {
         guard milliseconds != timeoutMilliseconds else { return }
         timeoutMilliseconds = milliseconds
         _ = isolation_set_timeout(descriptor, UInt32(clamping: milliseconds))
+    }
+}
+
+/// When an exchange must be over. One for all its frames: each is sent and received within what is left.
+struct Deadline {
+    /// The whole time that was given.
+    let milliseconds: Int
+    private let end: UInt64
+
+    init(after duration: Duration) {
+        milliseconds = max(1, Int(clamping: duration.wholeMilliseconds))
+        end = monotonicNanoseconds() &+ UInt64(milliseconds) * 1_000_000
+    }
+
+    /// Rounded up; zero when it is over.
+    var millisecondsLeft: Int {
+        let now = monotonicNanoseconds()
+        return now >= end ? 0 : Int((end - now + 999_999) / 1_000_000)
     }
 }

@@ -18,13 +18,15 @@ final class ChildLink: @unchecked Sendable {
         servingThread = currentThread()
     }
 
-    func next() throws(Channel.Failure) -> Frame { try channel.receive(within: nil) }
+    func next() throws(Channel.Failure) -> Frame { try channel.receive(by: nil) }
 
     func takeDescriptor() -> Int32 { channel.takeDescriptor() }
 
     func send(_ frame: Frame) throws(Channel.Failure) {
         let result: Result<Void, Channel.Failure> = sending.withLock { _ in
-            do throws(Channel.Failure) { return .success(try channel.send(frame)) } catch { return .failure(error) }
+            do throws(Channel.Failure) { return .success(try channel.send(frame, by: nil)) } catch {
+                return .failure(error)
+            }
         }
         try result.get()
     }
@@ -34,7 +36,7 @@ final class ChildLink: @unchecked Sendable {
         guard currentThread() == servingThread else { throw HostServices.Refusal(status: 11) }
         do throws(Channel.Failure) {
             try send(Frame(.service, code: request.rawValue, parts))
-            let answer = try channel.receive(within: nil)
+            let answer = try channel.receive(by: nil)
             guard answer.form == .service else { throw Channel.Failure.broken }
             if answer.code == 0 { return answer.parts }
             throw Channel.Failure.system(Int32(bitPattern: answer.code))

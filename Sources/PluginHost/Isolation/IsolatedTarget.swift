@@ -16,6 +16,7 @@ final class IsolatedTarget: CallTarget {
     private let launcher: PluginChildLauncher
     private var channel: Channel?
     private var process: pid_t = 0
+    private var standardError: ChildErrorOutput?
     /// Why the instance is closed, for the calls that come afterwards.
     private var reason = "the instance is closed"
     /// The owner has closed it: no new child is started.
@@ -27,8 +28,6 @@ final class IsolatedTarget: CallTarget {
     private var firstBuffer: UInt64 = 1
     // Buffers that the host has dropped; the child hears of them with the next call.
     private let dropped = DroppedBuffers()
-    /// ISOLATION_HAS bits that the child achieved.
-    private(set) var confinement: Int32 = 0
 
     init(
         _ library: SealedLibrary, _ manifest: Manifest, manifestText: String, settings: String, services: HostServices,
@@ -45,7 +44,7 @@ final class IsolatedTarget: CallTarget {
 
     private func startChild() throws(PluginError) {
         do throws(Channel.Failure) {
-            (process, channel) = try launcher.start(library: library)
+            (process, channel, standardError) = try launcher.start(library: library)
         } catch {
             throw PluginError(.system, plugin: manifest.id, call: "create", "the child could not be started: \(error)")
         }
@@ -53,7 +52,12 @@ final class IsolatedTarget: CallTarget {
             .create,
             [Array(manifestText.utf8), Array(settings.utf8), Plain.bytes(launcher.memoryBytesMax)],
             timeout: launcher.startTimeout)
-        confinement = Plain.value(answer.first ?? [], as: Int32.self) ?? 0
+        let missing = Confinement(manifest.kind).missing(Plain.value(answer.first ?? [], as: Int32.self) ?? 0)
+        if !missing.isEmpty {
+            services.log(
+                manifest.id, .warning,
+                "this system refuses the plugin's process some of its confinement: \(missing.joined(separator: "; "))")
+        }
         firstBuffer = nextBuffer
         _ = dropped.take()
     }
@@ -91,8 +95,9 @@ final class IsolatedTarget: CallTarget {
     func closeOrderly() -> Bool {
         guard let channel else { return true }
         do throws(Channel.Failure) {
-            try channel.send(Frame(.call, code: PluginCall.destroy.rawValue))
-            while try channel.receive(within: .seconds(1)).form != .answer {}
+            let deadline = Deadline(after: .seconds(1))
+            try channel.send(Frame(.call, code: PluginCall.destroy.rawValue), by: deadline)
+            while try channel.receive(by: deadline).form != .answer {}
             return end(kill: false) == 0
         } catch {
             end(kill: true)
@@ -104,6 +109,10 @@ final class IsolatedTarget: CallTarget {
     @discardableResult
     private func end(kill shallKill: Bool) -> Int32 {
         channel = nil
+        defer {
+            relayErrors()
+            standardError = nil
+        }
         guard process > 0 else { return 0 }
         var status: Int32 = 0
         if shallKill {
@@ -162,6 +171,7 @@ final class IsolatedTarget: CallTarget {
         } catch {
             throw channelError(error, call, timeout)
         }
+        relayErrors()
         if answer.code == 0 { return answer.parts }
         throw remoteError(answer, call)
     }
@@ -170,13 +180,15 @@ final class IsolatedTarget: CallTarget {
     private func converse(
         _ channel: Channel, _ call: Frame, timeout: Duration, descriptor: Int32
     ) throws(Channel.Failure) -> Frame {
-        try channel.send(call, descriptor: descriptor)
+        // One for the whole exchange: a child that keeps talking must not stretch its time.
+        let deadline = Deadline(after: timeout)
+        try channel.send(call, by: deadline, descriptor: descriptor)
         while true {
-            let frame = try channel.receive(within: timeout)
+            let frame = try channel.receive(by: deadline)
             switch frame.form {
             case .answer: return frame
             case .log, .metric: observe(frame)
-            case .service: try channel.send(serve(frame))
+            case .service: try channel.send(serve(frame), by: deadline)
             case .call: throw .broken
             }
         }
@@ -212,18 +224,23 @@ final class IsolatedTarget: CallTarget {
             let status = Plain.value(frame.parts[3], as: Int32.self)
         else { return fail(.protocolBroken, call, "the child sent a malformed error") }
         return PluginError(
-            code, plugin: manifest.id, call: String(decoding: frame.parts[1].prefix(64), as: UTF8.self),
-            String(decoding: frame.parts[2].prefix(1024), as: UTF8.self), status: status)
+            code, plugin: manifest.id, call: ChildText.printable(frame.parts[1].prefix(64)),
+            ChildText.printable(frame.parts[2].prefix(1024)), status: status)
+    }
+
+    /// What the child wrote to its standard error, as lines of the log.
+    private func relayErrors() {
+        for line in standardError?.lines() ?? [] { services.log(manifest.id, .warning, "standard error: \(line)") }
     }
 
     private func observe(_ frame: Frame) {
         if frame.form == .log, let line = frame.parts.first {
             services.log(
                 manifest.id, HostServices.LogLevel(rawValue: Int32(truncatingIfNeeded: frame.code)) ?? .info,
-                String(decoding: line.prefix(4096), as: UTF8.self))
+                ChildText.printable(line.prefix(4096)))
         } else if frame.parts.count == 2, let value = Plain.value(frame.parts[1], as: Int64.self) {
             services.metric?(
-                manifest.id, String(decoding: frame.parts[0].prefix(64), as: UTF8.self), value, frame.code == 1)
+                manifest.id, ChildText.printable(frame.parts[0].prefix(64)), value, frame.code == 1)
         }
     }
 

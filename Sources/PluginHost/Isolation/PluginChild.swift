@@ -21,7 +21,7 @@ public enum PluginChild {
         _ = fcntl(3, F_SETFD, FD_CLOEXEC)
         _ = fcntl(4, F_SETFD, FD_CLOEXEC)
         signal(SIGPIPE, SIG_IGN)
-        let server = ChildServer(Channel(descriptor: 3))
+        let server = ChildServer(Channel(descriptor: 3, takesDescriptors: true))
         return server.run()
     }
 }
@@ -101,26 +101,22 @@ final class ChildServer {
         }
     }
 
-    /// Confines the process, loads, confines it further, makes the instance. Nothing of the plugin runs unconfined.
+    /// Confines the process, loads, confines it further, makes the instance. Nothing of the plugin runs unconfined:
+    /// its constructors, its entry and its `init` run while it is loaded.
     private func create(_ manifest: [UInt8], _ settings: [UInt8], _ memory: UInt64) throws(PluginError) -> [[UInt8]] {
         let manifest = try Manifest(text: String(decoding: manifest, as: UTF8.self), file: "manifest")
-        let permissions = Self.permissions(manifest.kind)
+        let confinement = Confinement(manifest.kind)
         // Tasks of a runtime inherit limits of this process, and have their own.
-        var holds = isolation_confine_early(permissions, manifest.kind == .runtime ? 0 : memory)
+        let holds = isolation_confine_early(confinement.permissions, manifest.kind == .runtime ? 0 : memory)
         let library = try LoadedLibrary.load(
             try SealedLibrary(inherited: 4, plugin: manifest.id), plugin: manifest.id)
-        let late = isolation_confine_late(permissions)
-        if late > 0 { holds |= late }
+        // Where the first filter could be installed, only what the library did meanwhile can refuse the second.
+        guard isolation_confine_late(confinement.permissions) >= 0 || holds & Int32(ISOLATION_HAS_FILTER) == 0 else {
+            throw PluginError(
+                .load, plugin: manifest.id, call: "load", "made a thread while it was loaded that cannot be confined")
+        }
         target = try DirectTarget(
             library, manifest, settings: String(decoding: settings, as: UTF8.self), services: link.services())
         return [Plain.bytes(holds)]
-    }
-
-    private static func permissions(_ kind: PluginKind) -> Int32 {
-        switch kind {
-        case .consensus, .privacy, .verifier: 0
-        case .bridge: Int32(ISOLATION_NETWORK) | Int32(ISOLATION_FILES)
-        case .runtime: Int32(ISOLATION_PROCESSES) | Int32(ISOLATION_FILES)
-        }
     }
 }

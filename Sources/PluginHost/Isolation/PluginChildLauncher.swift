@@ -40,23 +40,31 @@ public struct PluginChildLauncher: Sendable {
     }
 
     /// Starts a child. Its environment has nothing of the host's but what finds libraries and programs.
-    func start(library: SealedLibrary) throws(Channel.Failure) -> (process: pid_t, channel: Channel) {
+    func start(library: SealedLibrary) throws(Channel.Failure) -> (
+        process: pid_t, channel: Channel, errors: ChildErrorOutput
+    ) {
         var pair: [Int32] = [-1, -1]
         guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0, &pair) == 0 else {
             throw .system(errno)
         }
-        let channel = Channel(descriptor: pair[0])
+        let channel = Channel(descriptor: pair[0], takesDescriptors: false)
         let socket = pair[1]
         defer { close(socket) }
+        var ends: [Int32] = [-1, -1]
+        let made = isolation_pipe(&ends)
+        guard made == 0 else { throw .system(-made) }
+        let errors = ChildErrorOutput(descriptor: ends[0])
+        let standardError = ends[1]
+        defer { close(standardError) }
         let names = ["PATH", "LD_LIBRARY_PATH", "LANG", "ASAN_OPTIONS", "TMPDIR"]
         let variables = names.compactMap { name in getenv(name).map { "\(name)=\(String(cString: $0))" } }
         let process = SpawnThread.shared.run { [program] in
             var environment = variables.map { strdup($0) } + [nil]
             var arguments = [strdup(program), strdup("plugin-child"), nil]
             defer { for text in environment + arguments { free(text) } }
-            return isolation_spawn(&arguments, &environment, socket, library.descriptor)
+            return isolation_spawn(&arguments, &environment, socket, library.descriptor, standardError)
         }
         guard process > 0 else { throw .system(-process) }
-        return (process, channel)
+        return (process, channel, errors)
     }
 }

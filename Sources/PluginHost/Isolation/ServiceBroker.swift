@@ -18,20 +18,28 @@ struct ServiceBroker {
         guard manifest.services.contains(service) else { throw HostServices.Refusal(status: 5) }
     }
 
+    /// Key, and value if there is one: within STO-1, to which a child keeps only if it is honest.
+    private func requireStorage(_ parts: [[UInt8]]) throws(HostServices.Refusal) {
+        try require(.storage)
+        guard parts[0].count <= HostServices.storageKeyBytes,
+            parts.dropFirst().allSatisfy({ $0.count <= HostServices.storageValueBytes })
+        else { throw HostServices.Refusal(status: 1) }
+    }
+
     private func handle(_ frame: Frame) throws(HostServices.Refusal) -> [[UInt8]] {
         let parts = frame.parts
         func text(_ index: Int) -> String { String(decoding: parts[index], as: UTF8.self) }
         switch ServiceRequest(rawValue: frame.code) {
         case .storageGet where parts.count == 1:
-            try require(.storage)
+            try requireStorage(parts)
             guard let value = services.storageGet?(manifest.id, parts[0]) else { throw HostServices.Refusal(status: 8) }
             return [value]
         case .storagePut where parts.count == 2:
-            try require(.storage)
+            try requireStorage(parts)
             try services.storagePut?(manifest.id, parts[0], parts[1])
             return []
         case .storageRemove where parts.count == 1:
-            try require(.storage)
+            try requireStorage(parts)
             try services.storagePut?(manifest.id, parts[0], nil)
             return []
         case .publicKey where parts.count == 2:

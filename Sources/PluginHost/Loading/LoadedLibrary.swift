@@ -37,6 +37,7 @@ final class LoadedLibrary: @unchecked Sendable {
         guard let handle = dlopen("/proc/self/fd/\(library.descriptor)", flags) else {
             throw fault(.load, dlerror().map { String(cString: $0) } ?? "the loader gives no reason")
         }
+        library.keepForEver()
         guard let symbol = dlsym(handle, "vin_plugin_entry_v1") else {
             throw fault(.load, "the library does not export vin_plugin_entry_v1")
         }

@@ -4,8 +4,8 @@ import Primitives
 
 /// A library's bytes in a sealed memory file: copied, sealed, then hashed, so that what was checked is what runs.
 ///
-/// The descriptor stays open for the life of the process: the loader remembers a library by device and inode, and a
-/// reused descriptor would load another plugin's code. The memory file cannot change, which is why sharing one object
+/// The descriptor closes with the object, unless the loader has seen it: the loader remembers a library by its path, and
+/// a reused descriptor would load another plugin's code. The memory file cannot change, which is why sharing one object
 /// between threads is safe.
 public final class SealedLibrary: Sendable {
     public let descriptor: Int32
@@ -59,6 +59,17 @@ public final class SealedLibrary: Sendable {
         sha256 = Digest.sha256(try Files.bytes(descriptor, path: plugin, limit: Self.sizeLimit))
         self.descriptor = descriptor
         path = plugin
+    }
+
+    deinit { close(descriptor) }
+
+    /// Keeps the descriptor open for the life of the process.
+    func keepForEver() { _ = Unmanaged.passRetained(self) }
+
+    /// The very bytes that were hashed.
+    func bytes() throws(PluginError) -> [UInt8] {
+        // By a path, so that nobody else's position in the file moves.
+        try Files.bytes("/proc/self/fd/\(descriptor)", limit: Self.sizeLimit)
     }
 
     /// Refuses another digest than the promised one.

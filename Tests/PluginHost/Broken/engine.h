@@ -16,6 +16,19 @@
 #define STEP(engine, event, effects) good_step(engine, event, effects)
 #endif
 
+#ifndef INIT
+#define INIT() VIN_OK
+#endif
+#ifndef CREATE_DONE
+#define CREATE_DONE(engine) ((void)(engine))
+#endif
+#ifndef DESTROY
+#define DESTROY(engine) ((void)(engine))
+#endif
+#ifndef CREATE
+#define CREATE() VIN_OK
+#endif
+
 static vin_bytes text(const char *words) {
     vin_bytes bytes = {(const uint8_t *)words, strlen(words)};
     return bytes;
@@ -49,7 +62,10 @@ static vin_status configure(void *data, vin_settings settings) {
     (void)data;
     return settings.size ? VIN_ERROR_INVALID : VIN_OK;
 }
-static void destroy(void *data) { free(data); }
+static void destroy(void *data) {
+    DESTROY(data);
+    free(data);
+}
 static vin_status start(void *data, vin_bytes snapshot) {
     engine *self = data;
     if (snapshot.size && snapshot.size != sizeof self->steps) return VIN_ERROR_INVALID;
@@ -70,12 +86,15 @@ static vin_status stop(void *data) {
 
 static vin_status create(const vin_host *host, vin_bytes id, const vin_instance **out) {
     (void)id;
+    vin_status first = CREATE();
+    if (first) return first;
     engine *self = calloc(1, sizeof *self);
     if (!self) return VIN_ERROR_MEMORY;
     self->host = host;
     vin_consensus table = {TABLE_SIZE, 0, self, configure, destroy, start, step, snapshot, stop};
     self->table = table;
     *out = (const vin_instance *)&self->table;
+    CREATE_DONE(self);
     return VIN_OK;
 }
 
@@ -93,7 +112,7 @@ static const vin_factory *get_factory(vin_bytes kind) {
     int ours = kind.size == strlen(VIN_KIND_CONSENSUS) && !memcmp(kind.data, VIN_KIND_CONSENSUS, kind.size);
     return ours ? &factory : NULL;
 }
-static vin_status init(void) { return VIN_OK; }
+static vin_status init(void) { return INIT(); }
 static void deinit(void) {}
 
 #ifndef NO_ENTRY

@@ -1,0 +1,8 @@
+/* Never has loaded. */
+#define INIT() hang()
+static int hang(void) {
+    volatile int going = 1;
+    while (going) {}
+    return 0;
+}
+#include "engine.h"
