@@ -48,6 +48,8 @@ struct SoloEngine: Equatable {
     private(set) var round: UInt32 = 0
     private var chain = Bytes32.zero
     private var ownKey: Bytes32?
+    /// Whether the set is this key and no other: otherwise the node follows, and may be the validator again one day.
+    private var isValidator = false
     /// No lower than the time of any block that was proposed or committed; the next block's lies above.
     private var timeFloorMilliseconds: Int64 = 0
     private var waiting: UInt64 = 0
@@ -106,13 +108,14 @@ struct SoloEngine: Equatable {
             round = 0
         }
         chain = start.chain
+        ownKey = start.ownKey
         // A key outside the set does not vote (EVT-1): this node follows.
-        ownKey = start.ownKey == start.validators[0].key ? start.ownKey : nil
+        isValidator = start.ownKey == start.validators[0].key
         hasStarted = true
     }
 
     private mutating func consider(at now: Int64, effects: inout ConsensusEffects) {
-        guard ownKey != nil, waiting > 0 else { return }
+        guard isValidator, waiting > 0 else { return }
         guard phase == .idle || phase == .batching else { return }
         if parameters.intervalMilliseconds == 0 || waiting >= parameters.transactionsAtOnce {
             if phase == .batching { effects.cancelTimer(id: Self.batchTimer) }
@@ -180,7 +183,7 @@ struct SoloEngine: Equatable {
             guard validators.count == 1 else {
                 throw PluginFailure(.refused, "consensus-solo cannot go on with \(validators.count) validators")
             }
-            if validators[0].key != ownKey { ownKey = nil }
+            isValidator = validators[0].key == ownKey
         }
         if phase == .batching { effects.cancelTimer(id: Self.batchTimer) }
         height = block.height

@@ -105,13 +105,19 @@ struct SoloConsensusTests {
                 signature: vin_signature()), VIN_EVENT_VOTE_SIGNED)
     }
 
-    private func committed(height: UInt64, block: UInt8, blockTime: Int64, waiting: UInt64, at time: Int64)
-        -> RecordWriter
-    {
-        record(
+    /// - Parameter validators: the set from the next height on, where the block changes it.
+    private func committed(
+        height: UInt64, block: UInt8, blockTime: Int64, waiting: UInt64, at time: Int64, validators: [[UInt8]] = []
+    ) -> RecordWriter {
+        var writer = RecordWriter()
+        let packed = validators.flatMap { $0 + withUnsafeBytes(of: UInt64(1).littleEndian) { Array($0) } }
+        writer.append(
             vin_event_block_committed(
-                event: event(time), height: height, header_id: digest(block), block_time_ms: blockTime, flags: 0,
-                reserved: 0, transactions_waiting: waiting, validators: vin_span()), VIN_EVENT_BLOCK_COMMITTED)
+                event: event(time), height: height, header_id: digest(block), block_time_ms: blockTime,
+                flags: 0, reserved: 0, transactions_waiting: waiting, validators: vin_span()),
+            kind: UInt32(VIN_EVENT_BLOCK_COMMITTED),
+            tails: validators.isEmpty ? [] : [(\.validators, packed)])
+        return writer
     }
 
     /// One block from transactions to commit; answers the proposal's time.
@@ -229,6 +235,17 @@ struct SoloConsensusTests {
         let engine = try Engine()
         try engine.step(start(validators: [[UInt8](repeating: 10, count: 32)]))
         #expect(try engine.step(transactions(5000, at: 2000)).isEmpty)
+    }
+
+    @Test("proposes again when the set names its key again")
+    func isTheValidatorAgain() throws {
+        let engine = try Engine()
+        let other = [UInt8](repeating: 10, count: 32)
+        try engine.step(start())
+        try engine.step(committed(height: 1, block: 1, blockTime: 1500, waiting: 0, at: 1500, validators: [other]))
+        #expect(try engine.step(transactions(5000, at: 2000)).isEmpty)
+        let back = committed(height: 2, block: 2, blockTime: 2500, waiting: 5000, at: 2500, validators: [Self.ownKey])
+        #expect(try engine.step(back) == [UInt32(VIN_EFFECT_PROPOSE)])
     }
 
     @Test("answers errors to bytes that are no event, and is as before")
