@@ -7,19 +7,22 @@ public struct Settings: Sendable, Hashable {
 
     /// Refuses text that is not in the form of `base.h`.
     public init(_ bytes: UnsafeRawBufferPointer) throws(PluginFailure) {
-        guard let text = String(validating: bytes, as: UTF8.self) else {
-            throw PluginFailure(.invalid, "settings are not UTF-8")
-        }
         var entries: [(key: String, value: String)] = []
-        for line in text.split(separator: "\n", omittingEmptySubsequences: true) {
-            guard let equals = line.utf8.firstIndex(of: UInt8(ascii: "=")) else {
+        // By bytes: to a `Character`, "\r\n" is another line end than "\n".
+        for line in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: true) {
+            guard let equals = line.firstIndex(of: UInt8(ascii: "=")) else {
                 throw PluginFailure(.invalid, "a line of the settings has no '='")
             }
-            let key = String(line[..<equals])
+            guard let key = String(validating: line[..<equals], as: UTF8.self),
+                let value = String(validating: line[line.index(after: equals)...], as: UTF8.self)
+            else { throw PluginFailure(.invalid, "settings are not UTF-8") }
+            guard !line.contains(where: { $0 < 0x20 || $0 == 0x7f }) else {
+                throw PluginFailure(.invalid, "a control character in the settings")
+            }
             if let last = entries.last, !(last.key.utf8.lexicographicallyPrecedes(key.utf8)) {
                 throw PluginFailure(.invalid, "settings are not sorted at \(key)")
             }
-            entries.append((key, String(line[line.utf8.index(after: equals)...])))
+            entries.append((key, value))
         }
         self.entries = entries
     }

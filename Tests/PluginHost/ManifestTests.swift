@@ -49,6 +49,28 @@ import Testing
         #expect(error?.description == "plugin.toml:7: unknown key vendro")
     }
 
+    @Test func linesAreCountedWhateverEndsThem() {
+        let text = Self.good.replacing("vendor =", with: "vendro =").replacing("\n", with: "\r\n")
+        let error = pluginError { _ = try Manifest(text: text, file: "plugin.toml") }
+        #expect(error?.message == "unknown key vendro" && error?.place?.line == 7)
+    }
+
+    @Test(arguments: ["\"a=b\"", "\"a\\nb\"", "A", "\"\""])
+    func aSettingHasAPlainName(name: String) {
+        let error = error(
+            (
+                "services = [\"log\"]", "services = []\n[configuration.\(name)]\ntype = \"boolean\"\nsummary = \"s\""
+            ))
+        #expect(error?.code == .manifest && error?.place?.key == "configuration", "\(String(describing: error))")
+    }
+
+    @Test(arguments: ["a\nb=c", "a\r\nb=c", "a\u{1b}[2J"])
+    func aSettingsTextIsOneLine(value: String) throws {
+        let text = Self.good + "\n[configuration.note]\ntype = \"text\"\ndefault = \"\"\nsummary = \"s\""
+        let manifest = try Manifest(text: text, file: "plugin.toml")
+        #expect(pluginError { _ = try manifest.settingsText(["note": value]) }?.code == .setting)
+    }
+
     @Test(arguments: ["timer", "transport"]) func aReservedServiceIsRefusedByName(service: String) {
         let error = error(("\"log\"", "\"log\", \"\(service)\""))
         #expect(error?.code == .service && error?.place?.key == "host.services" && error?.place?.line == 16)

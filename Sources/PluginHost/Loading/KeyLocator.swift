@@ -5,8 +5,10 @@ public struct KeyLocator: Sendable {
 
     public init(_ text: String) {
         var section = ""
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
-            let bare = line.drop { $0 == " " || $0 == "\t" }
+        // By bytes: "\r\n" is one `Character`, and another than "\n".
+        let rows = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        for (index, line) in rows.enumerated() {
+            let bare = Substring(line).drop { $0 == " " || $0 == "\t" }
             if bare.hasPrefix("["), let end = bare.firstIndex(of: "]") {
                 section = bare[bare.index(after: bare.startIndex)..<end].filter { $0 != " " && $0 != "[" }
                 if lines[section] == nil { lines[section] = index + 1 }

@@ -85,7 +85,9 @@ public struct SettingSchema: Sendable {
         case .boolean:
             guard value == "true" || value == "false" else { throw fault("not true or false") }
         case .text(let choices):
-            guard !value.utf8.contains(UInt8(ascii: "\n")) else { throw fault("more than one line") }
+            guard !value.utf8.contains(where: { $0 < 0x20 || $0 == 0x7f }) else {
+                throw fault("a line break or another control character")
+            }
             guard choices.isEmpty || choices.contains(value) else { throw fault("not one of \(choices)") }
         }
         return value

@@ -125,6 +125,9 @@ struct ManifestReader {
         guard let configuration = try optionalTable(table, "configuration", nil) else { return [] }
         var result: [SettingSchema] = []
         for key in configuration.keys.sorted() {
+            guard Manifest.isName(key, extra: "_.") else {
+                throw fault("a setting's name is made of [a-z0-9_.-], not \(key.debugDescription)", "configuration")
+            }
             guard let entry = configuration[key]?.table else {
                 throw fault("configuration.\(key) is not a table", "configuration.\(key)")
             }
