@@ -61,7 +61,7 @@ import Testing
         let package = try fixture.package()
         try fixture.writeManifest(version: "1.1.0")
         #expect(pluginError { try fixture.registry().install(manifest: package) }?.code == .downgrade)
-        #expect(try fixture.registry().install(manifest: package, allowOlder: true).manifest.version.minor == 0)
+        #expect(try fixture.registry().install(manifest: package, accepting: .olderVersion).manifest.version.minor == 0)
     }
 
     @Test func anUpgradeKeepsTheChoiceAndTheOldSignatureGoes() throws {

@@ -1,3 +1,4 @@
+import Glibc
 import PluginHost
 import Primitives
 import Testing
@@ -86,7 +87,43 @@ import Testing
         let error = pluginError { try fixture.registry().enable("engine") }
         #expect(error?.code == .downgrade)
         #expect(error?.message.contains("1.2.0") == true)
-        try fixture.registry().enable("engine", allowOlder: true)
+        // As long as nobody has said so, no node loads it either.
+        #expect(pluginError { _ = try fixture.registry().consensus("engine") }?.code == .downgrade)
+        try fixture.registry().enable("engine", accepting: .olderVersion)
+        // The library itself says 1.0.0: what is left to refuse is that, and no longer the age.
+        #expect(pluginError { _ = try fixture.registry().consensus("engine") }?.code == .descriptor)
+        try fixture.writeManifest(version: "1.0.0")
+        try fixture.registry().enable("engine", accepting: .olderVersion)
+        _ = try fixture.registry().consensus("engine")
+    }
+
+    /// Two trusted keys, one plugin: what one has made known is not the other's to replace.
+    @Test func anotherSignerOfTheSamePluginIsRefusedUnlessNamed() throws {
+        let fixture = try Fixture("good")
+        defer { fixture.remove() }
+        func sign(_ name: String) throws {
+            let folder = "\(fixture.prefix)/etc/vinculum/trusted-keys"
+            let key = "\(fixture.prefix)/\(name).key"
+            let make = "[ -f '\(key)' ] || minisign -G -W -f -p '\(folder)/\(name).pub' -s '\(key)' >/dev/null"
+            #expect(system("\(make) ; minisign -S -s '\(key)' -m '\(fixture.manifestPath)' >/dev/null") == 0)
+        }
+        let registry = fixture.registry(unsigned: false)
+        try sign("first")
+        try registry.enable("engine")
+        _ = try registry.consensus("engine")
+        try sign("second")
+        // The operator's word that an id may run in the host's process was about the first signer's code.
+        for error in [
+            pluginError { _ = try registry.consensus("engine") }, pluginError { try registry.enable("engine") },
+        ] {
+            #expect(error?.code == .signature)
+            #expect(error?.remedy?.contains("--allow-other-signer") == true)
+        }
+        try registry.enable("engine", accepting: .otherSigner)
+        _ = try registry.consensus("engine")
+        // And the first is another one now.
+        try sign("first")
+        #expect(pluginError { _ = try registry.consensus("engine") }?.code == .signature)
     }
 
     @Test func theManifestMustAgreeWithTheDescriptor() throws {

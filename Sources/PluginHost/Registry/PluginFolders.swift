@@ -7,7 +7,7 @@ public struct PluginFolders: Sendable, Hashable {
     /// Links to the manifests that the operator has enabled.
     public var enabled: String
     public var trustedKeys: String
-    /// The highest version seen of each plugin.
+    /// Version and signer of each plugin as it was enabled last.
     public var versions: String
 
     public init(libraries: String, available: String, enabled: String, trustedKeys: String, versions: String) {

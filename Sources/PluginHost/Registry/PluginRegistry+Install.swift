@@ -49,7 +49,9 @@ extension PluginRegistry {
     /// upgrade keeps the operator's choice. The library comes first and the manifest last: an install that is cut short
     /// leaves what a digest or a signature refuses, and never something else that loads.
     @discardableResult
-    public func install(manifest source: String, allowOlder: Bool = false) throws(PluginError) -> InstalledPlugin {
+    public func install(
+        manifest source: String, accepting consent: PluginConsent = []
+    ) throws(PluginError) -> InstalledPlugin {
         let text = try Files.text(source, limit: Self.manifestLimitBytes)
         let manifest = try Manifest(text: text, file: source)
         let slash = source.lastIndex(of: "/")
@@ -58,9 +60,9 @@ extension PluginRegistry {
         let candidate = InstalledPlugin(manifest: manifest, manifestPath: source, isEnabled: false, text: text)
         let signature =
             Files.exists(source + ".minisig") ? try Files.bytes(source + ".minisig", limit: 1 << 16) : nil
-        let sealed = try inFolders(staging).verify(candidate, allowOlder: allowOlder)
-        let present = try checkPlace(manifest, allowOlder: allowOlder)
-        let library = try Files.bytes("/proc/self/fd/\(sealed.descriptor)", limit: SealedLibrary.sizeLimit)
+        let (sealed, signer) = try inFolders(staging).examine(candidate, accepting: consent)
+        let present = try checkPlace(manifest, accepting: consent)
+        let library = try sealed.bytes()
         try Files.makeFolder(folders.libraries)
         try Files.makeFolder(folders.available)
         let target = "\(folders.available)/\(manifest.name).toml"
@@ -73,12 +75,14 @@ extension PluginRegistry {
         }
         try Files.write(target, Array(text.utf8))
         // An upgrade of what is enabled is as good as enabling it.
-        if present?.isEnabled == true { try SeenVersions(path: folders.versions).remember(manifest) }
+        if present?.isEnabled == true { try SeenVersions(path: folders.versions).remember(manifest, signer) }
         return try find(manifest.id)
     }
 
     /// Refuses to take the place of another plugin, or of a newer version; answers the plugin of this id that is there.
-    private func checkPlace(_ manifest: Manifest, allowOlder: Bool) throws(PluginError) -> InstalledPlugin? {
+    private func checkPlace(
+        _ manifest: Manifest, accepting consent: PluginConsent
+    ) throws(PluginError) -> InstalledPlugin? {
         let plugins = list().plugins
         for other in plugins where other.manifest.id != manifest.id {
             let clash =
@@ -97,7 +101,7 @@ extension PluginRegistry {
                 "is installed already, under the name \(present.manifest.name)",
                 hint: "remove \(present.manifestPath), or keep the name")
         }
-        guard allowOlder || manifest.version >= present.manifest.version else {
+        guard consent.contains(.olderVersion) || manifest.version >= present.manifest.version else {
             throw PluginError(
                 .downgrade, plugin: manifest.id, call: "version",
                 "version \(manifest.version) is older than \(present.manifest.version), which is installed")

@@ -85,14 +85,16 @@ public struct PluginRegistry: Sendable {
 
     /// Checks ABI, services, signature, version and digest; answers the sealed library that these checks are about.
     ///
-    /// - Parameter allowOlder: loads a version below one that was seen before, which is refused otherwise.
+    /// - Parameter accepting: what is refused otherwise.
     @discardableResult
-    public func verify(_ plugin: InstalledPlugin, allowOlder: Bool = false) throws(PluginError) -> SealedLibrary {
-        try examine(plugin, allowOlder: allowOlder).library
+    public func verify(
+        _ plugin: InstalledPlugin, accepting consent: PluginConsent = []
+    ) throws(PluginError) -> SealedLibrary {
+        try examine(plugin, accepting: consent).library
     }
 
     func examine(
-        _ plugin: InstalledPlugin, allowOlder: Bool = false
+        _ plugin: InstalledPlugin, accepting consent: PluginConsent = []
     ) throws(PluginError) -> (library: SealedLibrary, signer: PluginSigner) {
         let manifest = plugin.manifest
         try manifest.checkHost()
@@ -107,7 +109,7 @@ public struct PluginRegistry: Sendable {
                 hint: "fill in the library's sha256, then sign the manifest")
         }
         let signer = try checkSignature(plugin, promised)
-        try SeenVersions(path: folders.versions).check(manifest, allowOlder: allowOlder)
+        try SeenVersions(path: folders.versions).check(manifest, signer, consent)
         let library = try SealedLibrary(path: "\(folders.libraries)/\(manifest.library)")
         try library.check(promised, plugin: manifest.id)
         return (library, signer)
@@ -217,12 +219,12 @@ public struct PluginRegistry: Sendable {
     // MARK: The operator's choice
 
     /// Checks a plugin and enables it; it is loaded from the next start on.
-    public func enable(_ id: String, allowOlder: Bool = false) throws(PluginError) {
+    public func enable(_ id: String, accepting consent: PluginConsent = []) throws(PluginError) {
         let plugin = try find(id)
-        try verify(plugin, allowOlder: allowOlder)
+        let signer = try examine(plugin, accepting: consent).signer
         let others = list().plugins.filter { $0.isEnabled && $0.manifest.id != plugin.manifest.id }
         try checkRelations(others + [plugin])
-        try SeenVersions(path: folders.versions).remember(plugin.manifest)
+        try SeenVersions(path: folders.versions).remember(plugin.manifest, signer)
         try EnabledLinks(folder: folders.enabled).add(plugin.manifest.name)
     }
 

@@ -84,6 +84,17 @@ struct PluginInfo: VinculumCommand {
     }
 }
 
+/// What an operator accepts by name.
+struct ConsentOptions: ParsableArguments {
+    @Flag(help: "Accept a version older than one that was installed or enabled here before.") var allowOlder = false
+    @Flag(help: "Accept another signer than that of the version that was enabled here before.")
+    var allowOtherSigner = false
+
+    var accepted: PluginConsent {
+        (allowOlder ? .olderVersion : []).union(allowOtherSigner ? .otherSigner : [])
+    }
+}
+
 struct PluginVerify: VinculumCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify", abstract: "Check a plugin's ABI, signature, age and digest; no code of it runs.",
@@ -94,14 +105,14 @@ struct PluginVerify: VinculumCommand {
         ).text)
 
     @Argument(help: "The plugin's name or id.") var name: String
-    @Flag(help: "Accept a version older than one that was enabled here before.") var allowOlder = false
+    @OptionGroup var consent: ConsentOptions
     @OptionGroup var plugins: PluginOptions
     @OptionGroup var output: OutputOptions
 
     func execute() async throws -> ExitStatus {
         let registry = try plugins.registry()
         let plugin = try registry.find(name)
-        try registry.verify(plugin, allowOlder: allowOlder)
+        try registry.verify(plugin, accepting: consent.accepted)
         output.emit("plugin-verify", PluginReport.document(plugin)) { style in
             "\(style.good("verified")): \(plugin.manifest.id) \(plugin.manifest.version)"
         }
@@ -119,13 +130,13 @@ struct PluginEnable: VinculumCommand {
         ).text)
 
     @Argument(help: "The plugin's name or id.") var name: String
-    @Flag(help: "Accept a version older than one that was enabled here before.") var allowOlder = false
+    @OptionGroup var consent: ConsentOptions
     @OptionGroup var plugins: PluginOptions
     @OptionGroup var output: OutputOptions
 
     func execute() async throws -> ExitStatus {
         let registry = try plugins.registry()
-        try registry.enable(name, allowOlder: allowOlder)
+        try registry.enable(name, accepting: consent.accepted)
         let plugin = try registry.find(name)
         output.emit("plugin", PluginReport.document(plugin)) { _ in
             "\(plugin.manifest.id) is enabled; a running node takes it over at its next start"

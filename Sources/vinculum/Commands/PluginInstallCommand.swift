@@ -14,13 +14,13 @@ struct PluginInstall: VinculumCommand {
 
     @Argument(help: "The manifest (TOML); the library that it names and its .minisig lie beside it.") var manifest:
         String
-    @Flag(help: "Accept a version older than one that was installed or enabled here before.") var allowOlder = false
+    @OptionGroup var consent: ConsentOptions
     @OptionGroup var plugins: PluginOptions
     @OptionGroup var output: OutputOptions
 
     func execute() async throws -> ExitStatus {
         let registry = try plugins.registry()
-        let plugin = try registry.install(manifest: manifest, allowOlder: allowOlder)
+        let plugin = try registry.install(manifest: manifest, accepting: consent.accepted)
         output.emit("plugin", PluginReport.document(plugin)) { style in
             let name = plugin.manifest.name
             let next =
