@@ -91,7 +91,10 @@ struct ConsentOptions: ParsableArguments {
     var allowOtherSigner = false
 
     var accepted: PluginConsent {
-        (allowOlder ? .olderVersion : []).union(allowOtherSigner ? .otherSigner : [])
+        var accepted: PluginConsent = []
+        if allowOlder { accepted.insert(.olderVersion) }
+        if allowOtherSigner { accepted.insert(.otherSigner) }
+        return accepted
     }
 }
 
