@@ -6,7 +6,7 @@ import Privacy
 /// How a site makes itself known on the ledger, when a job invites it.
 public protocol SiteIntroduction: Sendable {
     /// The dataset as the ledger would keep it, before anything is spent.
-    var dataset: DatasetRecord { get throws }
+    var dataset: DatasetRecord { get }
     /// Says what the ledger does not know yet.
     ///
     /// - Parameter payer: whose tokens pay for it; nil for the site's own.
@@ -16,16 +16,14 @@ public protocol SiteIntroduction: Sendable {
 /// What a site says of itself on the ledger once: its dataset's budget, and the verifiers that it can audit with.
 struct SiteSetup: SiteIntroduction {
     let policy: SitePolicy
+    let key: SecretKey
     let state: any StateReader
     let sender: any TransactionSender
     /// What the site can audit with.
     let verifiers: [PluginReference]
 
     var dataset: DatasetRecord {
-        get throws {
-            DatasetRecord(
-                owner: sender.account, registration: Self.registration(policy, label: try label()), spent: .zero)
-        }
+        DatasetRecord(owner: sender.account, registration: Self.registration(policy, label: label), spent: .zero)
     }
 
     func introduce(payer: AccountID?) async throws {
@@ -39,32 +37,18 @@ struct SiteSetup: SiteIntroduction {
         return try account.map { $0.balance >= (try TransactionFees.agentLimit.multiplied(by: 2)) } ?? false
     }
 
-    /// The file that keeps the dataset's label: random, so that the id says nothing about the data.
-    private var labelPath: String { "\(policy.dataFolder)/dataset.label" }
-
-    /// The label, made and stored the first time, so that a restart finds the same dataset.
-    func label() throws -> Digest {
-        if DurableFile.exists(labelPath) {
-            let bytes = try DurableFile.read(labelPath, limitBytes: 64)
-            guard let label = Digest(bytes: bytes) else {
-                throw FileError(operation: "read", path: labelPath, reason: "\(bytes.count) bytes are no label")
-            }
-            return label
-        }
-        try DurableFile.makeFolder(policy.dataFolder, mode: 0o711)
-        let label = Digest.blake2b256(SecureRandom.bytes(count: 32))
-        try DurableFile.replace(labelPath, with: label.bytes, mode: 0o600)
-        return label
-    }
+    /// The dataset's label: from the site's key and the dataset's name, so that it says nothing about the data, and a
+    /// site that has lost its folder comes back to the same budget and not to a new one.
+    var label: Digest { key.secretDigest(of: "dataset-label", policy.datasetName) }
 
     /// The dataset's id on the ledger.
-    func datasetID() throws -> Digest { DatasetRecord.id(owner: sender.account, label: try label()) }
+    var datasetID: Digest { DatasetRecord.id(owner: sender.account, label: label) }
 
     /// Registers the dataset with the limits of the policy's total budget, if the ledger does not know it yet.
     private func registerDataset(_ payer: AccountID?) async throws {
-        let path = PrivacyPaths.dataset(try datasetID()).bytes
+        let path = PrivacyPaths.dataset(datasetID).bytes
         if try await state.record(DatasetRecord.self, at: path) != nil { return }
-        let body = Self.registration(policy, label: try label())
+        let body = Self.registration(policy, label: label)
         try await send(PrivacyPaths.module, "register", body.encoded(), payer)
     }
 

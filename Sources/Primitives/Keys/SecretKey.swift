@@ -52,6 +52,15 @@ public final class SecretKey: @unchecked Sendable {
         body(UnsafeRawBufferPointer(start: memory, count: SecretKey.seedByteCount))
     }
 
+    /// A digest that only the holder of this key can compute: of a purpose and a name, under the key's seed.
+    public func secretDigest(of purpose: String, _ name: String) -> Digest {
+        var hasher = DigestHasher()
+        hasher.update(signedBytes(kind: purpose, body: []))
+        withSeed { hasher.update($0) }
+        hasher.update(Array(name.utf8))
+        return hasher.finish()
+    }
+
     /// Signs the bytes as they are. Prefer `sign(domain:message:)`.
     public func sign(_ message: [UInt8]) -> Signature {
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 64) { output in
