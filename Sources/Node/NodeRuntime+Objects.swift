@@ -1,39 +1,70 @@
 import Primitives
 
+/// Objects pass through in pieces, and files are read and written on threads of their own.
 extension NodeRuntime {
     public func getObject(_ id: CID, into sink: any ObjectSink) async throws(ServiceError) -> UInt64 {
-        let bytes = try stored(id)
-        try await sink.write(bytes)
-        return UInt64(bytes.count)
+        let objects = objects
+        let file = try await Self.work { () throws(ObjectStoreError) in try objects.open(id) }
+        // The last piece waits until all are checked: the bytes of a damaged object end early.
+        var held: [UInt8] = []
+        var count: UInt64 = 0
+        while true {
+            let piece = try await Self.work { () throws(ObjectStoreError) in try file.next() }
+            if piece.isEmpty { break }
+            if !held.isEmpty { try await sink.write(held) }
+            held = piece
+            count += UInt64(piece.count)
+        }
+        do throws(ObjectStoreError) { try file.check() } catch { throw Self.service(error) }
+        if !held.isEmpty { try await sink.write(held) }
+        return count
     }
 
     public func putObject(_ id: CID, from source: any ObjectSource) async throws(ServiceError) -> ObjectReceipt {
-        let limit = configuration.objectLimitBytes
+        let limit = objects.limitBytes
         if let announced = source.byteCount, announced > UInt64(limit) {
             throw ServiceError(.tooLarge, "the object has \(announced) bytes; this node takes \(limit) at most")
         }
-        let isThere = objects.contains(id)
-        var bytes: [UInt8] = []
+        let objects = objects
+        if await FileWork.run({ objects.isIntact(id) }) { return try await Self.compare(id, source, limit: limit) }
+        let writer = try await Self.work { () throws(ObjectStoreError) in try objects.writer(id) }
         while let piece = try await source.next() {
-            guard bytes.count + piece.count <= limit else {
-                throw ServiceError(.tooLarge, "the object is larger than the \(limit) bytes that this node takes")
-            }
-            bytes += piece
+            try await Self.work { () throws(ObjectStoreError) in try writer.write(piece) }
         }
-        do throws(ObjectStoreError) {
-            try objects.put(bytes, expected: id)
-        } catch {
-            throw Self.service(error)
+        let count = try await Self.work { () throws(ObjectStoreError) in try writer.finish() }
+        return ObjectReceipt(id: id, byteCount: UInt64(count), created: true)
+    }
+
+    /// What is here already is read to its end, and checked all the same: the sender learns of its mistake.
+    private static func compare(
+        _ id: CID, _ source: any ObjectSource, limit: Int
+    ) async throws(ServiceError) -> ObjectReceipt {
+        let sink = CheckedSink(limitBytes: 0)
+        var count = 0
+        while let piece = try await source.next() {
+            count += piece.count
+            guard count <= limit else { throw service(.tooLarge(bytes: count, limitBytes: limit)) }
+            try await sink.write(piece)
         }
-        return ObjectReceipt(id: id, byteCount: UInt64(bytes.count), created: !isThere)
+        let found = CID(codec: .raw, digest: sink.finish()?.digest ?? .zero)
+        guard found == id else { throw service(.digestMismatch(expected: id, found: found)) }
+        return ObjectReceipt(id: id, byteCount: UInt64(count), created: false)
     }
 
     public func objectSize(_ id: CID) async throws(ServiceError) -> UInt64? {
-        objects.contains(id) ? UInt64(try stored(id).count) : nil
+        let objects = objects
+        do throws(ObjectStoreError) {
+            return try await FileWork.run { () throws(ObjectStoreError) in try objects.open(id).byteCount }
+        } catch {
+            if case .unknown = error { return nil }
+            throw Self.service(error)
+        }
     }
 
-    private func stored(_ id: CID) throws(ServiceError) -> [UInt8] {
-        do throws(ObjectStoreError) { return try objects.get(id) } catch { throw Self.service(error) }
+    private static func work<Value: Sendable>(
+        _ body: @escaping @Sendable () throws(ObjectStoreError) -> Value
+    ) async throws(ServiceError) -> Value {
+        do throws(ObjectStoreError) { return try await FileWork.run(body) } catch { throw service(error) }
     }
 
     private static func service(_ error: ObjectStoreError) -> ServiceError {

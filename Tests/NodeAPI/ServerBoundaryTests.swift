@@ -107,7 +107,7 @@ import Testing
                 address,
                 "POST /v1/transactions HTTP/1.1\r\nHost: x\r\n\(Self.authorisation)Content-Length: 10\r\n\r\nab")
             #expect(ContinuousClock.now - start < .seconds(20))
-            #expect(answer.isEmpty || answer.hasPrefix("HTTP/1.1 504"), "\(answer)")
+            #expect(answer.hasPrefix("HTTP/1.1 504"), "\(answer)")
             #expect(try await NodeClient(address, token: Self.token).status().height == 7)
         }
     }

@@ -129,7 +129,7 @@ public struct NodeConfiguration: Sendable {
     private static let apiKeys: [ConfigurationKey] = [
         .init(
             "api.unix_socket", .text(choices: nil), default: .text("api.sock"),
-            "Path of the Unix socket, at most 107 bytes; empty switches it off."),
+            "Path of the Unix socket, at most 107 bytes, its folder at most 93; empty switches it off."),
         .init(
             "api.tcp_host", .text(choices: ["127.0.0.1", "::1"]), default: .text("127.0.0.1"),
             "The loopback address to listen on. To serve other machines, put a TLS proxy in front."),

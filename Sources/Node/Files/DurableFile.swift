@@ -69,11 +69,15 @@ public enum DurableFile {
     /// Counts this process's writes, so that no two share a temporary name.
     private static let writes = Atomic<UInt64>(0)
 
+    /// Where the new content of a file is written first. Two tasks of one process may write one file at the same time,
+    /// each beside its place.
+    static func temporaryPath(beside path: String) -> String {
+        "\(path).\(getpid())-\(writes.add(1, ordering: .relaxed).newValue).partial"
+    }
+
     /// Replaces a file: a temporary neighbour is written and synced, then renamed over it, then the folder is synced.
     public static func replace(_ path: String, with bytes: [UInt8], mode: mode_t = 0o644) throws(FileError) {
-        // Two tasks of one process may write one object at the same time, each beside its place.
-        let number = writes.add(1, ordering: .relaxed).newValue
-        let temporary = "\(path).\(getpid())-\(number).partial"
+        let temporary = temporaryPath(beside: path)
         do throws(FileError) {
             try write(bytes, to: temporary, mode: mode, synced: true)
             guard rename(temporary, path) == 0 else { throw FileError(operation: "rename", path: path, code: errno) }
@@ -120,9 +124,11 @@ public enum DurableFile {
         guard fsync(descriptor) == 0 else { throw FileError(operation: "fsync", path: folder, code: errno) }
     }
 
-    /// Creates a folder, and its parents with the usual mode; an existing one is left as it is.
+    /// Creates a folder, and its parents with the usual mode; an existing one is left as it is. A new one survives a
+    /// power cut: what is synced in it later would be lost with it.
     public static func makeFolder(_ path: String, mode: mode_t = 0o755) throws(FileError) {
-        if mkdir(path, mode) == 0 || errno == EEXIST { return }
+        if mkdir(path, mode) == 0 { return try syncFolder(of: path) }
+        if errno == EEXIST { return }
         guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex else {
             throw FileError(operation: "mkdir", path: path, code: errno)
         }
@@ -130,6 +136,7 @@ public enum DurableFile {
         guard mkdir(path, mode) == 0 || errno == EEXIST else {
             throw FileError(operation: "mkdir", path: path, code: errno)
         }
+        try syncFolder(of: path)
     }
 
     /// The names in a folder, in no order; none where there is no such folder.

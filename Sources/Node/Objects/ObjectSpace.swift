@@ -23,6 +23,19 @@ final class ObjectSpace: Sendable {
 
     func giveBack(_ bytes: Int) { used.withLock { $0 -= bytes } }
 
+    var usedBytes: Int { used.withLock { $0 } }
+
+    /// Does what removes or replaces a file, and gives back what that file took. One at a time, so that two writers of
+    /// one object do not both count it.
+    func freeing<Failure: Error>(_ place: String, _ body: () throws(Failure) -> Void) throws(Failure) {
+        try used.withLock { (used) throws(Failure) in
+            var status = stat()
+            let bytes = lstat(place, &status) == 0 ? Int(status.st_size) : 0
+            try body()
+            used -= bytes
+        }
+    }
+
     private static func bytes(in folder: String) -> Int {
         DurableFile.names(in: folder).reduce(0) { sum, name in
             var status = stat()

@@ -29,7 +29,7 @@ public enum ObjectStoreError: Error, Hashable, Sendable, CustomStringConvertible
 public struct ObjectStore: Sendable {
     public let folder: String
     public let limitBytes: Int
-    private let space: ObjectSpace?
+    let space: ObjectSpace?
 
     /// - Parameters:
     ///   - limitBytes: the largest object.
@@ -50,18 +50,31 @@ public struct ObjectStore: Sendable {
         guard bytes.count <= limitBytes else { throw .tooLarge(bytes: bytes.count, limitBytes: limitBytes) }
         let id = CID.of(raw: bytes)
         if let expected, expected != id { throw .digestMismatch(expected: expected, found: id) }
-        let place = path(of: id)
         // A damaged file is written again.
-        if DurableFile.exists(place), (try? get(id)) != nil { return id }
-        guard space?.take(bytes.count) ?? true else { throw .full(limitBytes: space?.limitBytes ?? 0) }
-        do throws(FileError) {
-            try DurableFile.makeFolder(String(place[..<(place.lastIndex(of: "/") ?? place.endIndex)]))
-            try DurableFile.replace(place, with: bytes)
-        } catch {
-            space?.giveBack(bytes.count)
-            throw .file(error)
-        }
+        if isIntact(id) { return id }
+        let writer = try writer(id)
+        try writer.write(bytes)
+        _ = try writer.finish()
         return id
+    }
+
+    /// Removes an object, if it is here.
+    public func remove(_ id: CID) {
+        guard let space else {
+            unlink(path(of: id))
+            return
+        }
+        space.freeing(path(of: id)) { unlink(path(of: id)) }
+    }
+
+    /// Puts a file in an object's place.
+    func replace(_ place: String, by partial: String) throws(FileError) {
+        guard let space else { return try Self.move(partial, to: place) }
+        try space.freeing(place) { () throws(FileError) in try Self.move(partial, to: place) }
+    }
+
+    private static func move(_ partial: String, to place: String) throws(FileError) {
+        guard rename(partial, place) == 0 else { throw FileError(operation: "rename", path: place, code: errno) }
     }
 
     /// The object's bytes, checked against the id: a damaged file is never handed out.
@@ -79,7 +92,7 @@ public struct ObjectStore: Sendable {
 
     public func contains(_ id: CID) -> Bool { DurableFile.exists(path(of: id)) }
 
-    private func path(of id: CID) -> String {
+    func path(of id: CID) -> String {
         let text = id.text
         return "\(folder)/\(text.suffix(2))/\(text)"
     }

@@ -25,15 +25,3 @@ final class CheckingSink: ObjectSink {
         }
     }
 }
-
-/// A running BLAKE2b-256 that can be kept behind a lock.
-struct StreamDigest: ~Copyable {
-    private var hasher: DigestHasher? = DigestHasher()
-
-    mutating func update(_ bytes: [UInt8]) { hasher?.update(bytes) }
-
-    mutating func finish() -> Digest? {
-        guard let hasher = hasher.take() else { return nil }
-        return hasher.finish()
-    }
-}

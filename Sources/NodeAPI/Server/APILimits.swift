@@ -10,6 +10,8 @@ public struct APILimits: Sendable {
     /// The longest wait that a request may ask for.
     public var waitLimit: Duration
     public var connections: Int
+    /// Event streams at once: fewer than connections, so that streams alone shut nobody out.
+    public var streams: Int { max(1, connections * 3 / 4) }
     /// Silence on an event stream after which a comment line keeps it open.
     public var heartbeat: Duration
 

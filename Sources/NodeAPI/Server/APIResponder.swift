@@ -13,6 +13,14 @@ struct APIResponder: HTTPResponder {
     let limits: APILimits
     /// Nil where the transport itself guards the way in (the Unix socket's mode).
     let token: BearerToken?
+    let streams: StreamPlaces
+
+    init(service: any NodeService, limits: APILimits, token: BearerToken?) {
+        self.service = service
+        self.limits = limits
+        self.token = token
+        streams = StreamPlaces(limits.streams)
+    }
 
     func respond(to request: Request, context: BasicRequestContext) async throws -> Response {
         do {
@@ -99,9 +107,8 @@ struct APIResponder: HTTPResponder {
     private func failure(_ error: ServiceError, _ request: Request) -> Response {
         var response = present(error.wire, request, status: HTTPResponse.Status(code: error.httpStatus))
         if error.code == .unauthorised { response.headers[.wwwAuthenticate] = "Bearer" }
-        // The rest of a refused body may still be on its way: the connection cannot be used again.
-        if error.code == .tooLarge || error.code == .timeout { response.headers[.connection] = "close" }
-        return response
+        // RFC 9110, section 9.3.2: an answer to HEAD says how long the body would be, and has none.
+        return request.method == .head ? response.createHeadResponse() : response
     }
 
     // MARK: Reading requests

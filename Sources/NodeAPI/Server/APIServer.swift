@@ -1,4 +1,3 @@
-import Glibc
 import Hummingbird
 import HummingbirdCore
 import Logging
@@ -6,6 +5,7 @@ import NIOCore
 import Node
 import Primitives
 import ServiceLifecycle
+import Synchronization
 
 /// The node's HTTP interface on one address. Start one for the Unix socket and one for TCP; they may share a service.
 public struct APIServer: Sendable {
@@ -37,35 +37,52 @@ public struct APIServer: Sendable {
                     .malformed, "\(host) is not a loopback address", hint: "use 127.0.0.1 or ::1",
                     field: "api.tcp_host")
             }
-            try await serve(.hostname(host, port: port), token: token, named: "\(host):\(port)") { channel in
+            try await serve(.hostname(host, port: port), token: token, named: "\(host):\(port)") { (channel) throws(ServiceError) in
                 onReady(channel.localAddress?.port ?? port)
             }
         case .unixSocket(let path):
             let staging = try SocketStaging(path: path)
             defer { staging.remove() }
-            try await serve(.unixDomainSocket(path: staging.temporaryPath), token: nil, named: path) { _ in
-                if staging.publish() { onReady(0) }
+            try await serve(.unixDomainSocket(path: staging.temporaryPath), token: nil, named: path) {
+                (_) throws(ServiceError) in
+                try staging.publish()
+                onReady(0)
             }
         }
     }
 
+    /// Why a server that took connections ended at once.
+    private final class Failure: Sendable {
+        private let first = Mutex<ServiceError?>(nil)
+        var error: ServiceError? { first.withLock { $0 } }
+        func note(_ error: ServiceError) { first.withLock { $0 = $0 ?? error } }
+    }
+
     private func serve(
-        _ bind: BindAddress, token: BearerToken?, named name: String, ready: @escaping @Sendable (any Channel) -> Void
+        _ bind: BindAddress, token: BearerToken?, named name: String,
+        ready: @escaping @Sendable (any Channel) throws(ServiceError) -> Void
     ) async throws(ServiceError) {
         var logger = Logger(label: "vinculum.api")
         logger.logLevel = .critical
-        let idle = TimeAmount.nanoseconds(Int64(limits.requestTimeout / .nanoseconds(1)))
+        // Later than a body's own time limit, so that a silent one gets its answer.
+        let idle = TimeAmount.nanoseconds(Int64(limits.requestTimeout / .nanoseconds(1))) + .seconds(5)
+        let (patience, failure) = (limits.requestTimeout, Failure())
         let application = Application(
             responder: APIResponder(service: service, limits: limits, token: token),
             server: .http1(
                 configuration: .init(
-                    idleTimeout: idle,
+                    additionalChannelHandlers: [ConnectionGuard(patience: patience)], idleTimeout: idle,
                     httpDecoderConfiguration: .init(
                         maxHeaderFieldSize: 8192, maxHeaderListSize: 16_384, maxHeaderFieldCount: 64))),
             configuration: ApplicationConfiguration(
                 address: bind, backlog: 256,
                 availableConnectionsDelegate: MaximumAvailableConnections(limits.connections)),
-            onServerRunning: { channel in ready(channel) }, logger: logger)
+            onServerRunning: { channel in
+                do throws(ServiceError) { try ready(channel) } catch {
+                    failure.note(error)
+                    channel.close(promise: nil)
+                }
+            }, logger: logger)
         // Cancelling the server's own task would drop connections that it has just taken, and NIO traps on those. So a
         // cancelled caller asks for an orderly end: no new connections, then the open requests get a moment.
         var groupConfiguration = ServiceGroupConfiguration(
@@ -79,49 +96,13 @@ public struct APIServer: Sendable {
             } onCancel: {
                 Task { await group.triggerGracefulShutdown() }
             }
+            if let error = failure.error { throw error }
         } catch {
+            if let error = failure.error { throw error }
             if Task.isCancelled { return }
             throw ServiceError(
                 .unavailable, "cannot serve on \(name): \(error)",
                 hint: "is another node running? `vinculum doctor` shows who holds the address")
         }
-    }
-}
-
-/// A Unix socket that nobody else can reach at any moment: it is bound in a folder of mode 0700, gets its own mode,
-/// and is renamed into place.
-private struct SocketStaging: Sendable {
-    let path: String
-    let folder: String
-
-    var temporaryPath: String { "\(folder)/s" }
-
-    init(path: String) throws(ServiceError) {
-        // sockaddr_un holds 108 bytes with the final zero; the staging path is longer than the final one by 9.
-        guard path.utf8.count <= 98 else {
-            throw ServiceError(
-                .malformed, "the socket's path has \(path.utf8.count) bytes; 98 are possible",
-                hint: "use a shorter one",
-                field: "api.unix_socket")
-        }
-        self.path = path
-        let parent = path.contains("/") ? String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)]) : "."
-        folder = "\(parent)/.\(Hex.encode(SecureRandom.bytes(count: 3)))"
-        guard mkdir(folder, 0o700) == 0 else {
-            throw ServiceError(
-                .unavailable, "cannot make \(folder): \(String(cString: strerror(errno)))", field: "api.unix_socket")
-        }
-    }
-
-    func publish() -> Bool {
-        guard chmod(temporaryPath, 0o600) == 0, rename(temporaryPath, path) == 0 else { return false }
-        rmdir(folder)
-        return true
-    }
-
-    func remove() {
-        unlink(temporaryPath)
-        rmdir(folder)
-        unlink(path)
     }
 }

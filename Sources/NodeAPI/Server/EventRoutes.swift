@@ -45,7 +45,12 @@ extension APIResponder {
             pathPrefix: try path("prefix", query))
         let limit = Int(try query.unsigned("limit", 1...1000, default: 100))
         if request.headers[.accept]?.contains("text/event-stream") == true {
-            return stream(EventQuery(after: after, filter: filter, limit: limit, wait: limits.heartbeat))
+            guard let place = streams.take() else {
+                throw ServiceError(
+                    .busy, "\(limits.streams) event streams are open, and no more are served",
+                    hint: "ask for pages with wait_ms, or raise api.connection_limit")
+            }
+            return stream(EventQuery(after: after, filter: filter, limit: limit, wait: limits.heartbeat), place)
         }
         let page = try await service.events(
             EventQuery(after: after, filter: filter, limit: limit, wait: try wait(query)))
@@ -54,7 +59,7 @@ extension APIResponder {
 
     /// Server-sent events (WHATWG HTML, section 9.2). The stream reads the log by cursor at the pace of its reader: a
     /// slow reader keeps one page in memory and holds up nobody.
-    private func stream(_ query: EventQuery) -> Response {
+    private func stream(_ query: EventQuery, _ place: StreamPlaces.Place) -> Response {
         var headers = HTTPFields()
         headers[.contentType] = "text/event-stream"
         headers[.cacheControl] = "no-store"
@@ -85,6 +90,7 @@ extension APIResponder {
                     query.after = page.next
                 }
                 try await writer.finish(nil)
+                withExtendedLifetime(place) {}
             })
     }
 
