@@ -27,15 +27,20 @@ public struct AggregatorAgent: Sendable {
     /// Works until the task is cancelled; troubles of one job do not hold up another.
     public func run() async {
         var progress = Progress()
+        var node = RetryBook<Int>()
+        node.longest = .seconds(30)
         while !Task.isCancelled {
             do {
                 let height = try await gateway.head().height
-                if try await !turn(&progress) { try await gateway.waitForBlock(after: height) }
+                let acted = try await turn(&progress)
+                node.passed(0)
+                if !acted { try await gateway.waitForBlock(after: height) }
             } catch is CancellationError {
                 return
             } catch {
-                logger.warning("\(error)")
-                try? await Task.sleep(for: .milliseconds(500))
+                // A full disk, for example, lasts: each trouble is said once.
+                if node.failed(0, "\(error)") { logger.warning("\(error)") }
+                if let next = node.next { try? await Task.sleep(until: next, clock: .continuous) }
             }
         }
     }

@@ -41,14 +41,15 @@ extension SitePolicy {
             example: .list([.text("unix:/run/vinculum/api.sock"), .text("http://127.0.0.1:7400")]),
             "Nodes to ask, in order of preference: unix:PATH or http://HOST:PORT."),
         .init(
-            "site.token_file", .text(choices: nil), default: .text(""),
-            "The bearer token for nodes reached over TCP, mode 0600."),
+            "site.token_files", .textList, default: .list([]),
+            "Files of bearer tokens, mode 0600, one for each of site.nodes in their order; \"\" for a Unix socket. A node "
+                + "is shown its own token only."),
         .init(
             "site.genesis_file", .text(choices: nil), default: .text("genesis.dagcbor"),
             "The genesis that certified headers have to lead back to."),
         .init(
             required: "dataset.name", .text(choices: nil), example: .text("xrays-2026"),
-            "The dataset's name on the ledger. A new version inherits what its parent has spent."),
+            "A name that stays. With the site's key it says which budget on the ledger is this dataset's; it is not shown there."),
         .init(
             required: "dataset.path", .text(choices: nil), example: .text("data/train.safetensors"),
             "The records: a safetensors file with `inputs` (U8, records x width) and `labels` (U8)."),
@@ -73,11 +74,12 @@ extension SitePolicy {
             example: .list([.text("0e5751c026e543b2e8ab2eb06099daa1d1e5df47778f7787faab45cdf12fe3a8")]),
             "Digests (BLAKE2b-256, hex) of the trainers that may see the data."),
         .init(
-            "policy.privacy_plugins", .textList, default: .list([.text("org.vinculum.privacy-dp")]),
-            "Ids of privacy plugins that are trusted to protect updates."),
+            "policy.privacy_plugin", .text(choices: nil), default: .text("org.vinculum.privacy-dp"),
+            "Id of the privacy plugin that protects updates here; jobs that name another are refused."),
         .init(
             "policy.verifiers", .textList, default: .list([]),
-            "Ids of verifiers that may judge updates; empty accepts any, since they see protected updates only."),
+            "Ids of verifiers that may judge updates; empty accepts any, since they see protected updates only. The site "
+                + "audits with the first."),
         .init(
             "policy.aggregations", .textList, default: .list([.text("mean")]), "Aggregation rules that are accepted."),
         .init(
@@ -94,6 +96,19 @@ extension SitePolicy {
             "policy.least_commit_ms", .integer(0...31_536_000_000), default: .integer(0), unit: "milliseconds",
             "The shortest time for training that is accepted."),
         .init(
+            "policy.commit_step_ms", .integer(0...3_600_000), default: .integer(1_000), unit: "milliseconds",
+            "Updates are committed at the multiples of this, so that run time shows the number of records less; 0: at once."
+        ),
+        .init(
+            "policy.task_seconds", .integer(1...31_536_000), default: .integer(600), unit: "seconds",
+            "The most time that one task may take, by the clock and of the processor."),
+        .init(
+            "policy.task_memory_mib", .integer(64...16_777_216), default: .integer(4_096), unit: "mebibytes",
+            "The most memory that training may take; compute.memory_mib is for tasks of others."),
+        .init(
+            "policy.task_output_mib", .integer(1...16_777_216), default: .integer(1_024), unit: "mebibytes",
+            "The most that a task may write."),
+        .init(
             "policy.dry_run", .boolean, default: .boolean(false),
             "Only says in its log what would be accepted; nothing is sent and nothing is signed."),
     ]
@@ -104,7 +119,8 @@ extension SitePolicy {
             "Offers this machine on the market: tasks run in the sandbox, with the trainer that ships."),
         .init(
             "compute.price_per_unit", .amount, default: .text("1"), unit: "tokens", "What a unit of a task costs."),
-        .init("compute.cores", .integer(1...4_096), default: .integer(1), unit: "cores", "What a task may use."),
+        .init("compute.cores", .integer(1...4_096), default: .integer(1), unit: "cores",
+            "What the offer says of this machine. Tasks are matched by it; the sandbox does not hold them to it."),
         .init(
             "compute.memory_mib", .integer(64...16_777_216), default: .integer(1_024), unit: "mebibytes",
             "What a task may use."),

@@ -3,6 +3,7 @@ import Market
 import PluginHost
 import Primitives
 import Privacy
+import TaskRunner
 
 /// A data owner's file, `site.toml`: who the site is, its dataset, and what it permits. The site enforces it; nobody
 /// else can change it.
@@ -18,8 +19,11 @@ public struct SitePolicy: Sendable {
     public var keyFile: String { path("site.key_file") }
     public var dataFolder: String { path("site.data_folder") }
     public var nodes: [String] { resolved.list("site.nodes") }
-    /// Nil where the node is reached over its Unix socket.
-    public var tokenFile: String? { resolved.text("site.token_file").isEmpty ? nil : path("site.token_file") }
+    /// The file of each node's token, in the order of `nodes`; nil where there is none.
+    public var tokenFiles: [String?] {
+        let files = resolved.list("site.token_files").map { $0.isEmpty ? nil : absolutePath($0, from: baseFolder) }
+        return nodes.indices.map { $0 < files.count ? files[$0] : nil }
+    }
     public var genesisFile: String { path("site.genesis_file") }
     public var datasetName: String { resolved.text("dataset.name") }
     public var datasetPath: String { path("dataset.path") }
@@ -38,6 +42,17 @@ public struct SitePolicy: Sendable {
         try PluginKeys.settings(of: id, resolved)
     }
 
+    /// What one task may use, whether it trains here or is a requester's.
+    public var taskLimits: TaskDescription.Limits {
+        let time = Duration.seconds(resolved.integer("policy.task_seconds"))
+        return TaskDescription.Limits(
+            memoryBytes: UInt64(resolved.integer("policy.task_memory_mib")) << 20, cpu: time, wall: time,
+            outputBytes: UInt64(resolved.integer("policy.task_output_mib")) << 20, processes: 16)
+    }
+    /// The one privacy plugin that protects updates here.
+    public var privacyPlugin: String { resolved.text("policy.privacy_plugin") }
+    /// At whose multiples commitments leave.
+    public var commitStep: Duration { .milliseconds(resolved.integer("policy.commit_step_ms")) }
     public var dryRun: Bool { resolved.boolean("policy.dry_run") }
     public var leastMembers: Int { resolved.integer("policy.least_members") }
     /// Nil where the owner lends nothing.
@@ -71,7 +86,7 @@ public struct SitePolicy: Sendable {
         }
         return SiteRules(
             requesters: requesters, purposes: resolved.list("policy.purposes"), trainers: trainers,
-            mechanisms: resolved.list("policy.privacy_plugins"), verifiers: resolved.list("policy.verifiers"),
+            mechanisms: [privacyPlugin], verifiers: resolved.list("policy.verifiers"),
             aggregations: resolved.list("policy.aggregations"), weakest: guarantee,
             limits: RenyiConversion.limits(epsilon: epsilonTotal, deltaTrillionths: guarantee.deltaTrillionths),
             shown: shown,
@@ -108,6 +123,12 @@ public struct SitePolicy: Sendable {
                 .init(
                     key: "policy.requesters", line: locator.line(of: "policy.requesters"), reason: "is empty",
                     hint: "list accounts, or set policy.any_requester = true to consider everybody's jobs"))
+        }
+        if resolved.list("site.token_files").count > resolved.list("site.nodes").count {
+            problems.append(
+                .init(
+                    key: "site.token_files", line: locator.line(of: "site.token_files"),
+                    reason: "lists more files than site.nodes lists nodes"))
         }
         if resolved.text("compute.place").utf8.count > 16 {
             problems.append(

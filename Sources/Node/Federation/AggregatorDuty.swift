@@ -12,6 +12,9 @@ public enum AggregatorDuty: Hashable, Sendable {
     case advance
     case done
 
+    /// How long after the deadline a model is still proposed, in milliseconds.
+    static let proposalGrace: UInt64 = 5_000
+
     /// - Parameter nowMilliseconds: the wall clock. The chain's own time stands still while nothing happens, and a
     ///   deadline that has passed is just such a time.
     public static func next(
@@ -25,7 +28,11 @@ public enum AggregatorDuty: Hashable, Sendable {
             return record.active >= job.terms.minimumMembers ? .start : .advance
         }
         guard let round = try await job.round(record.round) else { return .wait }
-        if round.phase == .propose { return .propose(round: record.round) }
+        // A proposal is taken late too, until somebody says that the time is over: that is said of itself when proposing
+        // has not worked for so long.
+        if round.phase == .propose, now <= round.deadlineMilliseconds &+ Self.proposalGrace {
+            return .propose(round: record.round)
+        }
         if round.auditorsToDraw > 0 || now > round.deadlineMilliseconds { return .advance }
         return .wait
     }

@@ -38,6 +38,9 @@ public enum RoundAggregation {
         try DenseModel(file: Safetensors.decode(bytes))
     }
 
+    /// The most that an update can have: 8 bytes a parameter, and what says how to read them.
+    static func updateLimitBytes(_ terms: TrainingTerms) -> Int { 8 * terms.architecture.parameterCount + 65_536 }
+
     /// A member's update, with the weight that the ledger gives it instead of the one it claims.
     static func update(
         _ job: JobReader, round: UInt32, member index: UInt32, _ terms: TrainingTerms, _ objects: any ObjectReader
@@ -49,7 +52,8 @@ public enum RoundAggregation {
         guard let submission = try await job.submission(round, account), let id = submission.update,
             let member = try await job.member(account)
         else { throw UnusableTerms(field: "included", reason: "member \(index) has revealed no update") }
-        var update = try ReleasedUpdate(file: Safetensors.decode(try await objects.bytes(of: id)))
+        var update = try ReleasedUpdate(
+            file: Safetensors.decode(try await objects.bytes(of: id, atMost: updateLimitBytes(terms))))
         update.recordBand = Int(member.sizeBand)
         update.noiseUnits = Int64(clamping: terms.noiseUnits)
         return update

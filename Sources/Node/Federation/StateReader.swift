@@ -68,6 +68,13 @@ public struct JobReader: Sendable {
         try await state.record(VerdictRecord.self, at: FederationPaths.verdict(job, round, auditor).bytes)
     }
 
+    /// When what the job waits for now has to have happened, in milliseconds since 1970; nil for a job that has ended.
+    public func deadlineMilliseconds() async throws -> UInt64? {
+        guard let record = try await record(), !record.status.hasEnded else { return nil }
+        if record.status == .inviting { return record.acceptDeadlineMilliseconds }
+        return try await round(record.round)?.deadlineMilliseconds
+    }
+
     /// Where the round's model comes from; nil when the round published none.
     public func lineage(_ round: UInt32) async throws -> LineageRecord? {
         try await state.record(LineageRecord.self, at: FederationPaths.lineage(job, round).bytes)

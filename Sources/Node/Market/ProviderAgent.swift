@@ -16,6 +16,8 @@ public actor ProviderAgent {
     private let offers: ProviderOffers
     private let answers: ProviderAnswers
     private let logger: Logger
+    /// Troubles of tasks: when to try again, and what was said.
+    private var troubles = RetryBook<Digest>()
 
     /// - Parameter verifier: an instance of `verify-benchmark`, which compares what was revealed with what an auditor
     ///   computed itself.
@@ -32,50 +34,80 @@ public actor ProviderAgent {
         self.logger = logger
     }
 
-    /// Works until the task is cancelled; troubles are logged and tried again after longer and longer waits.
+    /// Works until the task is cancelled. Troubles are logged once each and tried again after longer and longer waits.
     public func run() async throws {
-        var failures = 0
+        var node = RetryBook<Int>()
+        node.longest = .seconds(30)
         while !Task.isCancelled {
             do {
                 let height = try await gateway.head().height
-                try await offers.keep(gateway, sender, logger)
+                let offering = await keepOffer()
                 let acted = try await turn()
-                failures = 0
+                if let offering { throw offering }
+                node.passed(0)
                 if !acted { try await gateway.waitForBlock(after: height) }
             } catch is CancellationError {
                 return
             } catch {
-                failures += 1
-                logger.warning("market: \(error)")
-                try await Task.sleep(for: .milliseconds(min(30_000, 50 << min(failures, 10))))
+                if node.failed(0, "\(error)") { logger.warning("market: \(error)") }
+                if let next = node.next { try await Task.sleep(until: next, clock: .continuous) }
             }
         }
     }
 
+    /// An offer that cannot be made is no reason to leave tasks undone.
+    private func keepOffer() async -> (any Error)? {
+        do {
+            try await offers.keep(gateway, sender, logger)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
     /// Does all that waits; false when there was nothing.
+    ///
+    /// - Throws: what concerns the node, and so every task. A trouble of one task holds up no other.
     @discardableResult
     public func turn() async throws -> Bool {
         var acted = false
-        for task in try await gateway.tasks() {
-            guard let record = try await gateway.record(TaskRecord.self, at: MarketPaths.task(task).bytes) else {
-                // An offer, or an id that the node has made up.
-                await gateway.forget(task: task)
-                continue
+        for task in try await gateway.tasks() where troubles.isDue(task) {
+            do {
+                guard try await attend(to: task) else { continue }
+                troubles.passed(task)
+                acted = true
+            } catch let error where SiteAgent.concernsTheNode(error) {
+                throw error
+            } catch {
+                if troubles.failed(task, "\(error)") { logger.warning("market: task \(short(task)): \(error)") }
             }
-            if record.status == .done || record.status == .cancelled {
-                await gateway.forget(task: task)
-                answers.remove(task)
-                continue
-            }
-            let duty = ProviderDuty.next(record, sender.account, now: WallClock.milliseconds())
-            guard duty != .wait else { continue }
-            guard let terms = try await gateway.record(TaskTerms.self, at: MarketPaths.terms(task).bytes) else {
-                continue
-            }
-            try await perform(duty, task, terms, record)
-            acted = true
         }
         return acted
+    }
+
+    /// Does what one task waits for; false when that is nothing.
+    private func attend(to task: Digest) async throws -> Bool {
+        guard let record = try await gateway.record(TaskRecord.self, at: MarketPaths.task(task).bytes) else {
+            // An offer, or an id that the node has made up.
+            await forget(task)
+            return false
+        }
+        if record.status == .done || record.status == .cancelled {
+            await forget(task)
+            answers.remove(task)
+            return false
+        }
+        let duty = ProviderDuty.next(record, sender.account, now: WallClock.milliseconds())
+        guard duty != .wait,
+            let terms = try await gateway.record(TaskTerms.self, at: MarketPaths.terms(task).bytes)
+        else { return false }
+        try await perform(duty, task, terms, record)
+        return true
+    }
+
+    private func forget(_ task: Digest) async {
+        troubles.passed(task)
+        await gateway.forget(task: task)
     }
 
     private func perform(
@@ -84,27 +116,31 @@ public actor ProviderAgent {
         switch duty {
         case .wait: return
         case .commit:
-            guard work.runs(terms.program) else {
-                // Silence until the deadline gives the replica to somebody else; the score pays for the offer.
-                await gateway.forget(task: task)
-                return logger.warning("market: task \(short(task)) names a program that does not run here")
-            }
+            // Silence until the deadline gives the replica to somebody else; the score pays for the offer.
+            guard work.runs(terms.program) else { return await decline(task) }
             let answer = try await answer(task, terms)
             let commitment = TaskCommitment.result(
                 chain: gateway.chain, task: task, provider: sender.account, salt: answer.salt, result: answer.result)
             try await send("commit", TaskCommitBody(task: task, commitment: commitment), task)
         case .reveal:
             guard let answer = try answers.read(task) else {
-                await gateway.forget(task: task)
+                await forget(task)
                 return logger.error("market: the answer of task \(short(task)) is lost, its commitment stays closed")
             }
             try await send("reveal", TaskRevealBody(task: task, result: answer.result, salt: answer.salt), task)
         case .judge:
+            guard work.runs(terms.program) else { return await decline(task) }
             let outcomes = try await judge(task, terms, record)
             try await send("verdict", TaskVerdictBody(task: task, outcomes: outcomes), task)
         case .advance:
             try await send("advance", TaskBody(task: task), task)
         }
+    }
+
+    /// Other bytes would be run than the task names: whatever came out would be no answer to it.
+    private func decline(_ task: Digest) async {
+        await forget(task)
+        logger.warning("market: task \(short(task)) names a program that does not run here")
     }
 
     // MARK: Computing and judging

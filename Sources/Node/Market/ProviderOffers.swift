@@ -38,7 +38,9 @@ public actor ProviderOffers {
         let terms = settings.terms(now: now)
         let sent = try await sender.sendNamed(
             module: MarketPaths.module, action: MarketModule.Action.offer.rawValue, body: terms.encoded())
-        guard sent.code == .ok else {
+        // What is on the ledger counts, not what the node says of it: else an offer would be made again and again.
+        let made = try await gateway.record(OfferRecord.self, at: MarketPaths.offer(sent.id).bytes)
+        guard made?.provider == sender.account else {
             throw ActionRefused(module: MarketPaths.module, action: "offer", code: sent.code)
         }
         try DurableFile.replace(path, with: sent.id.bytes, mode: 0o600)

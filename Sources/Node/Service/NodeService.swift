@@ -9,6 +9,10 @@ import Primitives
 /// Threads: every method may be called from any task. None blocks a thread of the cooperative pool.
 /// Errors: `ServiceError` only.
 public protocol NodeService: Sendable {
+    /// The caller does not believe what the node has said, or it lacks something: another node is asked from now on,
+    /// where there is one.
+    func turnAway()
+
     // MARK: What the node is and how it fares
 
     func status() async throws(ServiceError) -> NodeStatus
@@ -55,6 +59,11 @@ public protocol NodeService: Sendable {
     func putObject(_ id: CID, from source: any ObjectSource) async throws(ServiceError) -> ObjectReceipt
     /// The size of an object in bytes; nil when the node does not have it.
     func objectSize(_ id: CID) async throws(ServiceError) -> UInt64?
+}
+
+extension NodeService {
+    /// One node is all there is.
+    public func turnAway() {}
 }
 
 /// Where streamed bytes go. Called from one task at a time.

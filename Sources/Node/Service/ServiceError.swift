@@ -40,15 +40,19 @@ public struct ServiceError: Error, Sendable, Equatable, CustomStringConvertible 
     public var field: String?
     /// The ledger's result code of a refused transaction.
     public var resultCode: Int32?
+    /// Of events that were pruned: the number of the first one that is kept. The cursor before it goes on there.
+    public var firstKeptSequence: UInt64?
 
     public init(
-        _ code: Code, _ message: String, hint: String? = nil, field: String? = nil, resultCode: Int32? = nil
+        _ code: Code, _ message: String, hint: String? = nil, field: String? = nil, resultCode: Int32? = nil,
+        firstKeptSequence: UInt64? = nil
     ) {
         self.code = code
         self.message = message
         self.hint = hint
         self.field = field
         self.resultCode = resultCode
+        self.firstKeptSequence = firstKeptSequence
     }
 
     public static func == (left: ServiceError, right: ServiceError) -> Bool {

@@ -10,7 +10,7 @@ public enum LightClientError: Error, Hashable, Sendable, CustomStringConvertible
     /// Two certified headers of one height: the validators have signed twice, and nothing of either is believed.
     case conflict(height: UInt64, known: Digest, found: Digest)
     case proof(path: String, reason: String)
-    case object(expected: CID, found: CID)
+    case object(expected: CID)
     case oversized(CID, limitBytes: Int)
     case receipt(expected: Digest, found: Digest)
 
@@ -30,7 +30,7 @@ public enum LightClientError: Error, Hashable, Sendable, CustomStringConvertible
         case .conflict(let height, let known, let found):
             "block \(height) is certified twice: as \(known) and as \(found)"
         case .proof(let path, let reason): "the value at \(path) is not proven: \(reason)"
-        case .object(let expected, let found): "the bytes are \(found.text), not the object \(expected.text)"
+        case .object(let expected): "the bytes that the node sent are not the object \(expected.text)"
         case .oversized(let id, let limit): "object \(id.text) is larger than \(limit) bytes"
         case .receipt(let expected, let found): "the answer is about transaction \(found), not \(expected)"
         }
@@ -47,8 +47,10 @@ public actor LightClient: SiteGateway {
     private let genesis: Genesis
     private var genesisState: MemoryStateStore?
     private var newest: Header?
+    private var memory: HeadMemory?
     private var checked: (bytes: [UInt8], header: Header)?
     private var cursor = EventCursor.start
+    private var reread = ContinuousClock.now + LightClient.rereadInterval
     /// The jobs that concern the account and have not ended, the one that was heard of last at the end.
     private var known: [Digest] = []
     private let pollInterval: Duration
@@ -60,16 +62,23 @@ public actor LightClient: SiteGateway {
     static let jobLimit = 1_000
     /// Pages of events that are read before the client does something else.
     static let pageLimit = 64
+    /// A node's word alone says which events there are; now and then they are read again from the first, so that what a
+    /// liar has hidden is not hidden for ever.
+    static let rereadInterval: Duration = .seconds(600)
 
     /// - Parameters:
     ///   - genesis: the configured genesis, encoded; its CID is the chain's id and it names the first validators.
     ///   - account: whose events wake the client.
     ///   - objectLimitBytes: a larger object is not read to its end.
     ///   - module: whose jobs or tasks the client follows.
+    ///   - memory: what was seen in an earlier life; nothing older is believed.
     public init(
         service: any NodeService, genesis: Genesis, account: AccountID, pollInterval: Duration = .seconds(1),
-        objectLimitBytes: Int = 256 << 20, module: String = FederationPaths.module
+        objectLimitBytes: Int = 256 << 20, module: String = FederationPaths.module,
+        memory: HeadMemory? = nil
     ) {
+        self.memory = memory
+        newest = memory?.header
         self.module = module
         self.service = service
         self.account = account
@@ -83,6 +92,17 @@ public actor LightClient: SiteGateway {
     // MARK: State
 
     public func value(at path: [UInt8]) async throws -> [UInt8]? {
+        do { return try await provenValue(at: path) } catch let error as LightClientError { throw turnAway(error) }
+    }
+
+    /// A node whose answer does not hold is asked no more while there is another.
+    private func turnAway(_ error: LightClientError) -> LightClientError {
+        service.turnAway()
+        reread = .now
+        return error
+    }
+
+    private func provenValue(at path: [UInt8]) async throws -> [UInt8]? {
         // Answers may overtake one another: an answer is old only if it is older than what was known when it was asked
         // for.
         let known = newest
@@ -155,6 +175,7 @@ public actor LightClient: SiteGateway {
         newest = header
         genesisState = nil
         checked = (anchor.header, header)
+        try memory?.keep(header)
         return header
     }
 
@@ -177,18 +198,56 @@ public actor LightClient: SiteGateway {
         try await readEvents(wait: pollInterval)
     }
 
-    /// Events are hints and need no proof: who hides them from a site only makes it late.
+    /// Events are hints and need no proof: who hides them from a site only makes it late. Where the next ones begin is
+    /// taken from events that came, not from what a page says of it.
     private func readEvents(wait: Duration) async throws {
+        if reread <= .now {
+            reread = .now + Self.rereadInterval
+            cursor = .start
+        }
         var wait = wait
         for _ in 0..<Self.pageLimit {
-            let page = try await service.events(
-                EventQuery(
-                    after: cursor, filter: EventFilter(module: module, account: account), limit: 500, wait: wait))
+            let page: EventPage
+            do throws(ServiceError) {
+                page = try await service.events(
+                    EventQuery(
+                        after: cursor, filter: EventFilter(module: module, account: account), limit: 500, wait: wait))
+            } catch {
+                guard error.code == .pruned, let first = error.firstKeptSequence, first > cursor.sequence &+ 1 else {
+                    throw error
+                }
+                try await readJobs()
+                cursor = EventCursor(sequence: first - 1)
+                continue
+            }
             for event in page.events { note(event) }
-            let moved = page.next > cursor
-            cursor = max(cursor, page.next)
-            if page.events.isEmpty || !moved { return }
+            let last = page.events.last?.cursor ?? cursor
+            guard last > cursor else { return }
+            cursor = last
             wait = .zero
+        }
+    }
+
+    /// Where events are not kept any more, the state says which jobs there are. Which of them are this account's is read
+    /// from their terms.
+    private func readJobs() async throws {
+        let prefix = Array("m/\(module)/j/".utf8)
+        var start: [UInt8]?
+        for _ in 0..<Self.pageLimit {
+            let page: ProvenListing
+            do throws(ServiceError) {
+                page = try await service.list(prefix: prefix, after: start, limit: 500)
+            } catch {
+                // More than a node lists at once: jobs come up when something happens in them.
+                guard error.code == .tooLarge else { throw error }
+                return
+            }
+            for entry in page.entries {
+                guard let job = Digest(bytes: entry.path.suffix(Digest.byteCount)), !known.contains(job) else { continue }
+                remember(job)
+            }
+            guard page.hasMore, let last = page.entries.last?.path, last != start else { return }
+            start = last
         }
     }
 
@@ -196,6 +255,10 @@ public actor LightClient: SiteGateway {
         guard let job = Self.job(of: event) else { return }
         known.removeAll { $0 == job }
         guard event.kind != FederationEvent.jobEnded.rawValue else { return }
+        remember(job)
+    }
+
+    private func remember(_ job: Digest) {
         known.append(job)
         if known.count > Self.jobLimit { known.removeFirst(known.count - Self.jobLimit) }
     }
@@ -212,17 +275,22 @@ public actor LightClient: SiteGateway {
 
     // MARK: Objects and transactions
 
-    public func object(_ id: CID) async throws -> [UInt8] {
-        let sink = BytesSink(limitBytes: objectLimitBytes)
+    public func object(_ id: CID) async throws -> [UInt8] { try await object(id, atMost: objectLimitBytes) }
+
+    public func object(_ id: CID, atMost limit: Int) async throws -> [UInt8] {
+        let limit = min(limit, objectLimitBytes)
+        let sink = CheckedSink(limitBytes: limit)
         do throws(ServiceError) {
             _ = try await service.getObject(id, into: sink)
         } catch {
-            if error.code == .tooLarge { throw LightClientError.oversized(id, limitBytes: objectLimitBytes) }
-            throw error
+            // Another node may have it.
+            if error.code == .notFound { service.turnAway() }
+            guard error.code == .digestMismatch else { throw error }
         }
-        let bytes = sink.bytes
-        let found = CID.of(raw: bytes)
-        guard found == id else { throw LightClientError.object(expected: id, found: found) }
+        guard let (bytes, digest) = sink.finish(), CID(codec: .raw, digest: digest) == id else {
+            throw turnAway(.object(expected: id))
+        }
+        guard let bytes else { throw LightClientError.oversized(id, limitBytes: limit) }
         return bytes
     }
 
@@ -235,7 +303,7 @@ public actor LightClient: SiteGateway {
         switch try await service.submit(transaction.encoded) {
         case .decided(let receipt): return try code(of: receipt, for: transaction.id)
         case .pending(let id):
-            guard id == transaction.id else { throw LightClientError.receipt(expected: transaction.id, found: id) }
+            guard id == transaction.id else { throw turnAway(.receipt(expected: transaction.id, found: id)) }
             guard let receipt = try await service.receipt(of: id, waitingAtMost: .seconds(30)) else {
                 throw ServiceError(.timeout, "no block holds transaction \(id) after 30 s")
             }
@@ -244,7 +312,7 @@ public actor LightClient: SiteGateway {
     }
 
     private func code(of receipt: TransactionReceipt, for id: Digest) throws -> ResultCode {
-        guard receipt.id == id else { throw LightClientError.receipt(expected: id, found: receipt.id) }
+        guard receipt.id == id else { throw turnAway(.receipt(expected: id, found: receipt.id)) }
         return ResultCode(rawValue: receipt.resultCode)
     }
 }

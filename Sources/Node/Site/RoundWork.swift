@@ -56,13 +56,24 @@ public struct AuditFinding: Sendable {
 /// Judges a round's updates and recomputes models: what a drawn auditor does.
 public protocol AuditWork: Sendable {
     func judge(_ job: JobReader, round: UInt32, objects: any ObjectReader) async throws -> AuditFinding
-    /// Whether the proposed model is what the aggregation rule makes of the included updates.
-    func confirms(
+    /// The proposed model's bytes, where it is what the aggregation rule makes of the included updates; else nil.
+    func confirmed(
         _ proposal: ModelProposal, _ job: JobReader, round: UInt32, objects: any ObjectReader
-    ) async throws -> Bool
+    ) async throws -> [UInt8]?
 }
 
 /// Where objects come from, checked against their ids.
 public protocol ObjectReader: Sendable {
     func bytes(of id: CID) async throws -> [UInt8]
+    /// As `bytes(of:)`, for an object that has a reason to be no larger than `limit`.
+    /// - Throws: `LightClientError.oversized` for a larger one.
+    func bytes(of id: CID, atMost limit: Int) async throws -> [UInt8]
+}
+
+extension ObjectReader {
+    public func bytes(of id: CID, atMost limit: Int) async throws -> [UInt8] {
+        let bytes = try await bytes(of: id)
+        guard bytes.count <= limit else { throw LightClientError.oversized(id, limitBytes: limit) }
+        return bytes
+    }
 }

@@ -31,6 +31,13 @@ public actor SiteAgent {
         public var attempts = 3
         /// The wait after the first failure of the site's own work; doubled after each further one.
         public var firstWait: Duration = .seconds(1)
+        /// Commitments leave at the multiples of this on the wall clock, so that how long training took shows in whole
+        /// steps only.
+        public var commitStep: Duration = .seconds(1)
+        /// How long after a deadline a member says so, if the aggregator has not.
+        public var deadlineGrace: Duration = .seconds(5)
+        /// The wall clock, milliseconds since 1970.
+        public var now: @Sendable () -> UInt64 = { WallClock.milliseconds() }
 
         public init() {}
     }
@@ -150,12 +157,26 @@ public actor SiteAgent {
         let duty = try await MemberDuty.next(job, sender.account)
         return try await attempt(.member(job.job, duty)) {
             switch duty {
-            case .wait, .done: return false
+            case .wait: return try await advance(job)
+            case .done: return false
             case .answer: return try await answer(job)
             case .commit(let round, let model): return try await commit(job, round: round, model: model)
             case .reveal(let round): return try await reveal(job, round: round)
             }
         }
+    }
+
+    /// Says that a deadline has passed, where the aggregator has not: anybody may, and a job whose aggregator is gone
+    /// would stand still for ever. Members speak one after the other, so that one is enough.
+    private func advance(_ job: JobReader) async throws -> Bool {
+        guard let deadline = try await job.deadlineMilliseconds(),
+            let place = job.terms.members.firstIndex(of: sender.account)
+        else { return false }
+        let grace = UInt64(max(0, settings.deadlineGrace / .milliseconds(1)))
+        guard settings.now() > deadline &+ grace &+ UInt64(place) &* 1_000 else { return false }
+        logger.info("job \(short(job.job)): a deadline has passed and the aggregator is silent; going on")
+        try await sender.sendFederation("advance", job: job.job, JobBody(job: job.job))
+        return true
     }
 
     /// Does what the site has to do by itself. What it cannot do is declined with a reason that others may know: at once
@@ -180,7 +201,7 @@ public actor SiteAgent {
     private func answer(_ job: JobReader) async throws -> Bool {
         let record = try await job.record()
         let known = try await gateway.record(DatasetRecord.self, at: PrivacyPaths.dataset(dataset).bytes)
-        let data = try known ?? introduction?.dataset
+        let data = known ?? introduction?.dataset
         guard let cost = try await ownWork(job, round: 0, .answer, { try await work.cost(of: job.terms) }) else {
             return true
         }
@@ -228,19 +249,42 @@ public actor SiteAgent {
             case .prepared(let prepared): entry = prepared
             }
         }
-        let commitment = Commitment.digest(
-            chain: gateway.chain, job: job.job, round: round, member: sender.account, salt: entry.salt,
-            update: entry.update)
+        let commitment = commitment(entry)
+        try await waitForStep()
         do {
             try await sender.sendFederation(
                 "commit", job: job.job,
                 CommitBody(job: job.job, round: round, commitment: commitment, cost: entry.cost))
         } catch let error as ActionRefused where error.code == PrivacyCode.budgetExceeded.code {
+            // The code is the node's word; what the site signs rests on what is proven.
+            guard try await !ledgerAdmits(entry.cost, job) else { throw error }
             // Another job was faster, or the books differ: the ledger's are the stricter ones.
             logger.info("job \(short(job.job)), round \(round): refused, \(error)")
             try await refuse(job, round: round, .budgetExhausted)
         }
         return true
+    }
+
+    private func commitment(_ entry: SpendingEntry) -> Digest {
+        Commitment.digest(
+            chain: gateway.chain, job: entry.job, round: entry.round, member: sender.account, salt: entry.salt,
+            update: entry.update)
+    }
+
+    /// Waits for the next multiple of the step. The time of a commitment is public, and training takes longer the more
+    /// records there are.
+    private func waitForStep() async throws {
+        let step = UInt64(max(0, settings.commitStep / .milliseconds(1)))
+        guard step > 0 else { return }
+        try await Task.sleep(for: .milliseconds(Int64(step - settings.now() % step)))
+    }
+
+    /// Whether the ledger, as it is proven, would take the charge of a round.
+    private func ledgerAdmits(_ cost: CostVector, _ job: JobReader) async throws -> Bool {
+        guard let data = try await gateway.value(at: PrivacyPaths.dataset(dataset).bytes) else { return false }
+        let reservation = PrivacyPaths.reservation(dataset: dataset, job: job.job).bytes
+        return try BudgetView(dataset: data, reservation: try await gateway.value(at: reservation))
+            .admitsNextRound(cost)
     }
 
     private enum MadeUpdate {
@@ -286,6 +330,13 @@ public actor SiteAgent {
             say("round \(round): the spending log does not know the committed update", .job(job.job))
             return false
         }
+        // Two updates of one round cost twice what was charged: the one that was committed leaves, or none.
+        guard try await job.submission(round, sender.account)?.commitment == commitment(entry) else {
+            say(
+                "round \(round): the ledger holds a commitment to another update than this site's; does a copy of this "
+                    + "folder run elsewhere? Nothing is revealed", .job(job.job))
+            return false
+        }
         let bytes: [UInt8]
         do throws(ObjectStoreError) {
             bytes = try objects.get(entry.update)
@@ -310,11 +361,13 @@ public actor SiteAgent {
             case .judge(let round): try await judge(job, round: round)
             case .confirm(let round):
                 guard let proposal = try await job.round(round)?.proposal else { return false }
-                let equal = try await audit.confirms(proposal, job, round: round, objects: source)
+                let model = try await audit.confirmed(proposal, job, round: round, objects: source)
+                // Stored before it is confirmed: a model that only its aggregator holds could be lost with it.
+                if let model { try await gateway.store(object: model, as: proposal.model) }
                 try await sender.sendFederation(
                     "confirm", job: job.job,
                     ConfirmBody(
-                        job: job.job, round: round, model: proposal.model, root: proposal.root, isEqual: equal))
+                        job: job.job, round: round, model: proposal.model, root: proposal.root, isEqual: model != nil))
             }
             return true
         }
@@ -341,4 +394,8 @@ public actor SiteAgent {
 struct GatewayObjects: ObjectReader {
     let gateway: any SiteGateway
     func bytes(of id: CID) async throws -> [UInt8] { try await gateway.object(id) }
+
+    func bytes(of id: CID, atMost limit: Int) async throws -> [UInt8] {
+        try await gateway.object(id, atMost: limit)
+    }
 }

@@ -10,6 +10,8 @@ public protocol SiteGateway: StateReader {
     func jobs(concerning account: AccountID) async throws -> [Digest]
     /// The bytes of an object, checked against its id.
     func object(_ id: CID) async throws -> [UInt8]
+    /// As `object(_:)`; a larger object is not kept in memory, and is thrown as oversized once its id is checked.
+    func object(_ id: CID, atMost limit: Int) async throws -> [UInt8]
     /// Stores an object where the job's parties can fetch it.
     func store(object: [UInt8], as id: CID) async throws
     /// Sends a transaction and waits until a block holds it. The code is the node's word: callers read the state anew

@@ -21,9 +21,7 @@ public struct SiteRehearsal: Sendable {
         account = AccountID(try SecretKey.load(from: policy.keyFile).publicKey)
         let genesis = try Genesis.decode(try DurableFile.read(policy.genesisFile, limitBytes: 16 << 20))
         gateway = LightClient(service: service, genesis: genesis, account: account)
-        guard let mechanism = policy.rules.mechanisms.first else {
-            throw UnusableTerms(field: "policy.privacy_plugins", reason: "names no plugin")
-        }
+        let mechanism = policy.privacyPlugin
         privacy = try plugins.privacy(mechanism)
         var rules = policy.rules
         rules.held = try PluginReference(plugins.manifest(mechanism))
@@ -36,20 +34,37 @@ public struct SiteRehearsal: Sendable {
     public func run() async throws {
         logger.info("dry run as \(account): nothing is sent, nothing is signed")
         var judged: Set<Digest> = []
+        var node = RetryBook<Int>()
+        node.longest = .seconds(5)
         while !Task.isCancelled {
-            let height = try await gateway.head().height
-            for job in try await gateway.jobs(concerning: account) where !judged.contains(job) {
-                guard let reader = try await JobReader(job: job, state: gateway) else { continue }
-                judged.insert(job)
-                guard reader.terms.members.contains(account) else { continue }
-                do {
-                    say(try await judge(reader), reader)
-                } catch {
-                    guard !SiteAgent.concernsTheNode(error), let trouble = OwnTrouble(error) else { throw error }
-                    say(.refuse(trouble.reason, detail: "\(error)"), reader)
-                }
+            do {
+                let height = try await gateway.head().height
+                try await turn(&judged)
+                node.passed(0)
+                try await gateway.waitForBlock(after: height)
+            } catch is CancellationError {
+                return
+            } catch {
+                if node.failed(0, "\(error)") { logger.warning("\(error)") }
+                if let next = node.next { try await Task.sleep(until: next, clock: .continuous) }
             }
-            try await gateway.waitForBlock(after: height)
+        }
+    }
+
+    private func turn(_ judged: inout Set<Digest>) async throws {
+        for job in try await gateway.jobs(concerning: account) where !judged.contains(job) {
+            guard let reader = try await JobReader(job: job, state: gateway) else { continue }
+            guard reader.terms.members.contains(account) else {
+                judged.insert(job)
+                continue
+            }
+            do {
+                say(try await judge(reader), reader)
+            } catch {
+                guard !SiteAgent.concernsTheNode(error), let trouble = OwnTrouble(error) else { throw error }
+                say(.refuse(trouble.reason, detail: "\(error)"), reader)
+            }
+            judged.insert(job)
         }
     }
 

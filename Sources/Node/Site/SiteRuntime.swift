@@ -28,34 +28,36 @@ public struct SiteRuntime: Sendable {
         try DurableFile.makeFolder(policy.dataFolder, mode: 0o711)
         // Opened first: it is locked, so that a second process of the same site ends here.
         let log = try SpendingLog(path: "\(policy.dataFolder)/spending.journal")
-        let gateway = LightClient(service: service, genesis: genesis, account: account)
+        let gateway = LightClient(
+            service: service, genesis: genesis, account: account,
+            memory: try HeadMemory(path: "\(policy.dataFolder)/head.dagcbor", chain: genesis.chain))
         let sender = SignedSender(key: key, lane: 0, gateway: gateway, feeLimit: TransactionFees.agentLimit)
         let verifierID = policy.rules.verifiers.first ?? Self.defaultVerifier
         let setup = SiteSetup(
-            policy: policy, state: gateway, sender: sender,
+            policy: policy, key: key, state: gateway, sender: sender,
             verifiers: [try PluginReference(plugins.manifest(verifierID))])
         if try await setup.canPay() {
             try await setup.introduce(payer: nil)
         } else {
             logger.info("no tokens of its own: the first job that is accepted pays for registering data and verifiers")
         }
-        guard let mechanism = policy.rules.mechanisms.first else {
-            throw UnusableTerms(field: "policy.privacy_plugins", reason: "names no plugin")
-        }
+        let mechanism = policy.privacyPlugin
         var rules = policy.rules
         rules.held = try PluginReference(plugins.manifest(mechanism))
         let work = SandboxedWork(
             settings: .init(
                 trainer: trainer, data: policy.datasetPath, scratch: "\(policy.dataFolder)/tasks",
-                limits: Self.limits),
+                limits: policy.taskLimits),
             runner: TaskRunner(lane: try plugins.runtime(Self.defaultRuntime)),
             privacy: try plugins.privacy(mechanism), key: key.publicKey, band: policy.sizeBand)
         provider = try Self.provider(policy, key, genesis, service, plugins, trainer: trainer, logger)
+        var settings = SiteAgent.Settings()
+        settings.commitStep = policy.commitStep
         agent = SiteAgent(
             gateway: gateway, sender: sender, policy: rules, work: wrap(work),
             audit: UpdateAuditor(verifier: try plugins.verifier(verifierID)),
             objects: try ObjectStore(folder: "\(policy.dataFolder)/objects"), log: log,
-            dataset: try setup.datasetID(), logger: logger, introduction: setup)
+            dataset: setup.datasetID, logger: logger, introduction: setup, settings: settings)
     }
 
     /// Serves until the task is cancelled.
@@ -78,10 +80,11 @@ public struct SiteRuntime: Sendable {
         guard let offer = policy.compute else { return nil }
         let folder = "\(policy.dataFolder)/market"
         try DurableFile.makeFolder(folder, mode: 0o711)
-        var limits = limits
+        var limits = policy.taskLimits
         limits.memoryBytes = UInt64(offer.hardware.memoryMebibytes) << 20
         let gateway = LightClient(
-            service: service, genesis: genesis, account: AccountID(key.publicKey), module: MarketPaths.module)
+            service: service, genesis: genesis, account: AccountID(key.publicKey), module: MarketPaths.module,
+            memory: try HeadMemory(path: "\(folder)/head.dagcbor", chain: genesis.chain))
         return ProviderAgent(
             gateway: gateway,
             sender: SignedSender(key: key, lane: 1, gateway: gateway, feeLimit: TransactionFees.agentLimit),
@@ -97,8 +100,4 @@ public struct SiteRuntime: Sendable {
     /// What compares revealed results of the market with what an auditor has computed.
     private static let defaultAnswerVerifier = "org.vinculum.verify-benchmark"
     private static let defaultRuntime = "org.vinculum.runtime-process"
-
-    /// What one task may use: more than the trainers that ship need, far less than a machine has.
-    private static let limits = TaskDescription.Limits(
-        memoryBytes: 4 << 30, cpu: .seconds(600), wall: .seconds(600), outputBytes: 1 << 30, processes: 16)
 }

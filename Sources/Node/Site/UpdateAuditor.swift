@@ -10,10 +10,14 @@ import Training
 /// machine, so honest auditors come to equal verdicts.
 public struct UpdateAuditor: AuditWork {
     private let verifier: PluginLane<VerifierInstance>
+    private let waits: [Duration]
 
-    /// - Parameter verifier: an instance of the plugin that the site holds for audits.
-    public init(verifier: PluginLane<VerifierInstance>) {
+    /// - Parameters:
+    ///   - verifier: an instance of the plugin that the site holds for audits.
+    ///   - waits: before an update that nobody has is asked for once more; after the last one it is missing.
+    public init(verifier: PluginLane<VerifierInstance>, waits: [Duration] = [.milliseconds(500), .seconds(2)]) {
         self.verifier = verifier
+        self.waits = waits
     }
 
     public func judge(_ job: JobReader, round number: UInt32, objects: any ObjectReader) async throws -> AuditFinding {
@@ -21,44 +25,68 @@ public struct UpdateAuditor: AuditWork {
         guard let round = try await job.round(number) else { return AuditFinding(outcomes: [], evidence: []) }
         let submissions = try await job.submissions(number, of: round).filter { $0.value.state == .revealed }
         let revealed = submissions.keys.sorted()
-        var updates: [UInt32: ReleasedUpdate] = [:]
-        for index in revealed {
-            updates[index] = try await Self.update(job, round: number, member: index, terms, objects)
-        }
-        let measures = try await measure(updates, job, round, terms, objects)
+        let found = try await updates(of: submissions, job, round: number, terms, objects)
+        let measures = try await measure(found.updates, job, round, terms, objects)
         let commitments = revealed.map { index in
             VerifierCommitment(
-                member: index, isOpened: true, commitment: submissions[index]?.commitment ?? .zero,
+                member: index, isOpened: !found.missing.contains(index),
+                commitment: submissions[index]?.commitment ?? .zero,
                 update: submissions[index]?.update?.digest ?? .zero, sizeBytes: submissions[index]?.size ?? 0)
         }
-        let results = revealed.flatMap { index in
-            Self.results(member: index, measures[index], updates[index], terms)
+        let results = revealed.filter { !found.missing.contains($0) }.flatMap { index in
+            Self.results(member: index, measures[index], found.updates[index], terms)
         }
         let question = VerifierJob(
             job: job.job, round: number, members: UInt32(job.terms.members.count), isPrivate: true)
         let verdicts = try await verifier.call { (plugin) throws(PluginError) in
             try plugin.judge(question, commitments: commitments, results: results)
         }
-        let evidence = Self.evidence(job.job, number, results)
+        let evidence = Self.evidence(job.job, number, results, missing: found.missing)
         let id = CID.of(raw: evidence)
         return AuditFinding(outcomes: verdicts.map { Self.outcome($0, evidence: id) }, evidence: evidence)
     }
 
-    public func confirms(
+    public func confirmed(
         _ proposal: ModelProposal, _ job: JobReader, round: UInt32, objects: any ObjectReader
-    ) async throws -> Bool {
+    ) async throws -> [UInt8]? {
         // Every accepted update is in the model, and nothing else.
-        guard let record = try await job.round(round) else { return false }
+        guard let record = try await job.round(round) else { return nil }
         let accepted = try await job.submissions(round, of: record).filter { $0.value.outcome == .accepted }
-        guard !accepted.isEmpty, proposal.included == accepted.keys.sorted() else { return false }
+        guard !accepted.isEmpty, proposal.included == accepted.keys.sorted() else { return nil }
         let own = try await RoundAggregation.next(job, round: round, included: proposal.included, objects: objects)
-        return own.model == proposal.model && own.root == proposal.root
+        return own.model == proposal.model && own.root == proposal.root ? own.bytes : nil
     }
 
-    // MARK: Measuring
+    // MARK: Fetching
 
-    /// A member's update; nil where its bytes are no update, or are nowhere. A node that does not answer is no fault of
-    /// the member's.
+    /// What members have revealed: updates where their bytes are some, and who has revealed what nobody holds. A member
+    /// in neither has revealed bytes that are no update.
+    private func updates(
+        of submissions: [UInt32: SubmissionRecord], _ job: JobReader, round: UInt32, _ terms: TrainingTerms,
+        _ objects: any ObjectReader
+    ) async throws -> (updates: [UInt32: ReleasedUpdate], missing: Set<UInt32>) {
+        var updates: [UInt32: ReleasedUpdate] = [:]
+        let most = UInt64(RoundAggregation.updateLimitBytes(terms))
+        // What says of itself that it is too large is not fetched.
+        var missing = Set(submissions.filter { $0.value.size <= most }.keys)
+        for wait in [.zero] + waits where !missing.isEmpty {
+            try await Task.sleep(for: wait)
+            for index in missing.sorted() {
+                do {
+                    updates[index] = try await Self.update(job, round: round, member: index, terms, objects)
+                    missing.remove(index)
+                } catch let error as ServiceError where error.code == .notFound {
+                    continue
+                } catch ObjectStoreError.unknown {
+                    continue
+                }
+            }
+        }
+        return (updates, missing)
+    }
+
+    /// A member's update; nil where its bytes are none. Other bytes than the id names are no fault of the member's, nor
+    /// is a node that does not answer: both are thrown, and another node may know better.
     private static func update(
         _ job: JobReader, round: UInt32, member: UInt32, _ terms: TrainingTerms, _ objects: any ObjectReader
     ) async throws -> ReleasedUpdate? {
@@ -66,14 +94,12 @@ public struct UpdateAuditor: AuditWork {
             return try await RoundAggregation.update(job, round: round, member: member, terms, objects)
         } catch is TrainingError {
             return nil
-        } catch let error as LightClientError where error.concernsOneObject {
-            return nil
-        } catch let error as ServiceError where [.notFound, .tooLarge, .digestMismatch].contains(error.code) {
-            return nil
-        } catch ObjectStoreError.unknown, ObjectStoreError.digestMismatch {
+        } catch LightClientError.oversized {
             return nil
         }
     }
+
+    // MARK: Measuring
 
     private func measure(
         _ updates: [UInt32: ReleasedUpdate], _ job: JobReader, _ round: RoundRecord, _ terms: TrainingTerms,
@@ -144,10 +170,12 @@ public struct UpdateAuditor: AuditWork {
     private static let norm: UInt32 = 3
     private static let suspectedNoise: UInt32 = 1001
 
-    /// What was measured, for anybody to repeat: [job, round, [[member, measure, value]...]].
-    private static func evidence(_ job: Digest, _ round: UInt32, _ results: [VerifierResult]) -> [UInt8] {
+    /// What was measured, for anybody to repeat: [job, round, [[member, measure, value]...], [member without an object...]].
+    private static func evidence(
+        _ job: Digest, _ round: UInt32, _ results: [VerifierResult], missing: Set<UInt32>
+    ) -> [UInt8] {
         var encoder = CBOREncoder()
-        encoder.array(count: 3)
+        encoder.array(count: 4)
         encoder.digest(job)
         encoder.unsigned(round)
         encoder.array(count: results.count)
@@ -157,6 +185,8 @@ public struct UpdateAuditor: AuditWork {
             encoder.unsigned(result.measure.rawValue)
             encoder.integer(result.value)
         }
+        encoder.array(count: missing.count)
+        for member in missing.sorted() { encoder.unsigned(member) }
         return encoder.finish()
     }
 }

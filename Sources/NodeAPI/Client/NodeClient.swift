@@ -11,20 +11,22 @@ import Synchronization
 public struct NodeClient: NodeService {
     private let addresses: [NodeAddress]
     private let current: Position
-    private let token: BearerToken?
+    private let tokens: [BearerToken?]
     private let timeout: Duration
 
     /// - Parameters:
     ///   - timeout: for one answer, or of silence in a streamed one; waits that a call asks for come on top.
     public init(_ address: NodeAddress, token: BearerToken? = nil, timeout: Duration = .seconds(30)) {
-        self.init(preferring: [address], token: token, timeout: timeout)
+        self.init(preferring: [address], tokens: [token], timeout: timeout)
     }
 
-    /// - Parameter addresses: at least one, in order of preference.
-    public init(preferring addresses: [NodeAddress], token: BearerToken? = nil, timeout: Duration = .seconds(30)) {
+    /// - Parameters:
+    ///   - addresses: at least one, in order of preference.
+    ///   - tokens: one for each address; a node is shown its own only.
+    public init(preferring addresses: [NodeAddress], tokens: [BearerToken?] = [], timeout: Duration = .seconds(30)) {
         self.addresses = addresses
         current = Position()
-        self.token = token
+        self.tokens = addresses.indices.map { $0 < tokens.count ? tokens[$0] : nil }
         self.timeout = timeout
     }
 
@@ -43,12 +45,15 @@ public struct NodeClient: NodeService {
         }
     }
 
+    public func turnAway() {
+        if addresses.count > 1 { current.leave(current.of(addresses).index) }
+    }
+
     // MARK: Sending
 
     private func send(_ request: HTTPTransfer.Request) async throws(ServiceError) -> HTTPTransfer.Answer {
         var request = request
         request.headers.append("Accept: \(WireFormat.cborType)")
-        if let token { request.headers.append("Authorization: Bearer \(token.text)") }
         let isReading = request.method == "GET" || request.method == "HEAD"
         let isWhole = request.sink == nil && request.source == nil
         var attempt = 0
@@ -56,7 +61,11 @@ public struct NodeClient: NodeService {
             attempt += 1
             if Task.isCancelled { throw ServiceError(.timeout, "the call was cancelled") }
             let (position, address) = current.of(addresses)
-            let result = await Self.perform(request, address)
+            var sent = request
+            if let token = tokens[position % tokens.count] {
+                sent.headers.append("Authorization: Bearer \(token.text)")
+            }
+            let result = await Self.perform(sent, address)
             switch result {
             case .success(let answer):
                 if (200..<300).contains(answer.status) { return answer }

@@ -111,6 +111,7 @@ extension ServiceError: WireCodable {
         map["hint"] = .optionalText(hint)
         map["field"] = .optionalText(field)
         if let resultCode { map["result_code"] = .integer(Int64(resultCode)) }
+        if let firstKeptSequence { map["first_kept_sequence"] = .text("\(firstKeptSequence)") }
         return .map(map)
     }
 
@@ -120,6 +121,7 @@ extension ServiceError: WireCodable {
             // A code that this build does not know yet is still an error with a message.
             Code(rawValue: name) ?? .badAnswer, try wire.text("message"), hint: wire.value["hint"]?.text,
             field: wire.value["field"]?.text,
-            resultCode: wire.value["result_code"]?.integer.flatMap { Int32(exactly: $0) })
+            resultCode: wire.value["result_code"]?.integer.flatMap { Int32(exactly: $0) },
+            firstKeptSequence: wire.value["first_kept_sequence"]?.text.flatMap { UInt64($0) })
     }
 }

@@ -23,8 +23,8 @@ enum ConfigurationFiles {
         guard !policy.nodes.isEmpty else {
             throw ServiceError(.malformed, "names no node", hint: "give the address of one", field: "site.nodes")
         }
-        let token = try policy.tokenFile.map { (path) throws(ServiceError) in try BearerToken.load(from: path) }
-        return NodeClient(preferring: try policy.nodes.map { try NodeAddress($0) }, token: token)
+        let tokens = try policy.tokenFiles.map { path in try path.map { path in try BearerToken.load(from: path) } }
+        return NodeClient(preferring: try policy.nodes.map { try NodeAddress($0) }, tokens: tokens)
     }
 
     /// The plugins that are installed beside this program, as its own configuration folder trusts them.

@@ -43,7 +43,7 @@ struct DemoConfiguration: Sendable {
                 "policy.trainers": .list([.text(trainer.hex)]),
                 "policy.verifiers": .list([.text("org.vinculum.verify-spotcheck")]),
                 "policy.shown": .list([.text("single-updates")]),
-                "policy.least_members": .integer(Int64(leastMembers)),
+                "policy.least_members": .integer(Int64(leastMembers)), "policy.commit_step_ms": .integer(20),
                 "guarantee.unit": .text("record"), "guarantee.relation": .text("add-or-remove"),
                 "guarantee.delta": .decimal(DemoTask.delta), "guarantee.adversary": .text("everyone"),
                 "guarantee.epsilon_per_job": .decimal(DemoTask.epsilon),

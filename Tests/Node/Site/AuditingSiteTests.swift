@@ -27,9 +27,9 @@ private final class StubAudit: AuditWork {
             }, evidence: Self.evidence)
     }
 
-    func confirms(
+    func confirmed(
         _ proposal: ModelProposal, _ job: JobReader, round: UInt32, objects: any ObjectReader
-    ) async throws -> Bool { isEqual }
+    ) async throws -> [UInt8]? { isEqual ? [9, UInt8(round)] : nil }
 }
 
 @Suite("A site that is drawn as an auditor")
@@ -59,6 +59,8 @@ struct AuditingSiteTests {
         #expect(try await world.bytes(of: .of(raw: StubAudit.evidence)) == StubAudit.evidence)
         let verdicts = await world.submitted.filter { $0.action == "verdict" }
         #expect(verdicts.count == 2, "one a round")
+        // The aggregator's copy is not the only one: the auditor has stored the model before it confirmed.
+        #expect(await world.stored.count { $0 == .of(raw: [9, 1]) } == 2)
         #expect(await world.submitted.allSatisfy { $0.code == .ok })
     }
 

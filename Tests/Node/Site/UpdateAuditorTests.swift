@@ -32,7 +32,9 @@ private struct AuditedRound {
         state.save()
         state.record.status = .running
         state.round(1, phase, model: state.put(object: try model.safetensors().encoded()))
-        auditor = UpdateAuditor(verifier: try PluginLane(owning: BuiltPlugins.registry().verifier("verify-spotcheck")))
+        auditor = UpdateAuditor(
+            verifier: try PluginLane(owning: BuiltPlugins.registry().verifier("verify-spotcheck")),
+            waits: [.milliseconds(1)])
         for index in 0..<4 {
             state.member(index, .active, band: 40)
             try reveal(index, try update(gradient.sum(of: Self.data(seed: UInt64(index) + 5), at: model)))
@@ -64,7 +66,7 @@ private struct AuditedRound {
     }
 
     func confirms(_ proposal: ModelProposal) async throws -> Bool {
-        try await auditor.confirms(proposal, try await state.reader(), round: 1, objects: state)
+        try await auditor.confirmed(proposal, try await state.reader(), round: 1, objects: state) != nil
     }
 
     var parameterCount: Int { model.parameters.count }
@@ -84,7 +86,7 @@ struct UpdateAuditorTests {
         #expect(again.outcomes == finding.outcomes)
     }
 
-    @Test("an update that is none, does not fit, is zero or is lost is malformed; the others are judged all the same")
+    @Test("an update that is none, does not fit or is zero is malformed; the others are judged all the same")
     func malformed() async throws {
         let count = try AuditedRound().parameterCount
         let ones = [Int64](repeating: 1, count: count)
@@ -117,20 +119,41 @@ struct UpdateAuditorTests {
                 #expect(outcomes[index].outcome != .malformed, "\(name): \(outcomes[index])")
             }
         }
+    }
+
+    @Test("an update that nobody holds is missing, and the evidence names it")
+    func lost() async throws {
+        let round = try AuditedRound()
+        let honest = try await round.judge()
         round.state.submission(2, .revealed, update: .of(raw: [99]))
+        let finding = try await round.judge()
+        #expect(finding.outcomes.map(\.outcome) == [.accepted, .accepted, .missing, .accepted])
+        #expect(finding.evidence != honest.evidence)
+        guard case .array(let parts) = try CBORValue.decode(finding.evidence) else { return }
+        #expect(parts.last == .array([.unsigned(2)]))
+    }
+
+    @Test("an update that is larger than its terms allow is malformed, and is not fetched if it says so itself")
+    func tooLarge() async throws {
+        let round = try AuditedRound()
+        try round.reveal(2, [UInt8](repeating: 1, count: 8 * round.parameterCount + 65_537))
+        #expect(try await round.judge().outcomes[2].outcome == .malformed)
+        // Fetching it would end the audit.
+        let id = CID.of(raw: [99])
+        round.state.failures[id] = ServiceError(.unreachable, "nobody there")
+        round.state.submission(2, .revealed, update: id, size: 256 << 20)
         #expect(try await round.judge().outcomes[2].outcome == .malformed)
     }
 
-    @Test("a node that does not answer is no fault of the member: the audit waits")
+    @Test("a node that does not answer or sends other bytes is no fault of the member: the audit waits")
     func unreachable() async throws {
         let round = try AuditedRound()
         let id = CID.of(raw: [99])
         round.state.submission(2, .revealed, update: id)
         round.state.failures[id] = ServiceError(.unreachable, "nobody there")
         await #expect(throws: ServiceError(.unreachable, "")) { try await round.judge() }
-        // Wrong bytes under the id are as good as lost ones.
-        round.state.failures[id] = LightClientError.object(expected: id, found: id)
-        #expect(try await round.judge().outcomes[2].outcome == .malformed)
+        round.state.failures[id] = LightClientError.object(expected: id)
+        await #expect(throws: LightClientError.object(expected: id)) { try await round.judge() }
     }
 
     @Test("who has not revealed is not judged")

@@ -10,6 +10,8 @@ final class LyingNode: NodeService {
         var object: (@Sendable (CID, [UInt8]) -> [UInt8])?
         var submission: (@Sendable (SubmissionOutcome) -> SubmissionOutcome)?
         var receipt: (@Sendable (TransactionReceipt?) -> TransactionReceipt?)?
+        var eventFailure: (@Sendable (EventQuery) -> ServiceError?)?
+        var listing: (@Sendable (ProvenListing) -> ProvenListing)?
         /// Thrown by every call.
         var failure: ServiceError?
     }
@@ -23,6 +25,8 @@ final class LyingNode: NodeService {
     func lie(_ change: (inout Lies) -> Void) { lies.withLock { change(&$0) } }
     func tellTheTruth() { lies.withLock { $0 = Lies() } }
     func count(of call: String) -> Int { calls.withLock { $0[call] ?? 0 } }
+
+    func turnAway() { calls.withLock { $0["turnAway", default: 0] += 1 } }
 
     private func begin(_ call: String) throws(ServiceError) -> Lies {
         calls.withLock { $0[call, default: 0] += 1 }
@@ -62,7 +66,9 @@ final class LyingNode: NodeService {
     }
 
     func list(prefix: [UInt8], after start: [UInt8]?, limit: Int) async throws(ServiceError) -> ProvenListing {
-        try await truth.list(prefix: prefix, after: start, limit: limit)
+        let lies = try begin("list")
+        let listing = try await truth.list(prefix: prefix, after: start, limit: limit)
+        return lies.listing?(listing) ?? listing
     }
 
     func headers(from height: UInt64, limit: Int) async throws(ServiceError) -> [CertifiedHeader] {
@@ -71,6 +77,7 @@ final class LyingNode: NodeService {
 
     func events(_ query: EventQuery) async throws(ServiceError) -> EventPage {
         let lies = try begin("events")
+        if let failure = lies.eventFailure?(query) { throw failure }
         let page = try await truth.events(query)
         guard let lie = lies.events else { return page }
         return await lie(query, page)

@@ -46,6 +46,8 @@ struct WorldGateway: SiteGateway {
     var fuse = Fuse()
     /// Thrown in place of every answer.
     var failure: ServiceError?
+    /// What the node says of a transaction, beside what is true.
+    var told: (@Sendable (Transaction, ResultCode) -> ResultCode)?
     var chain: CID { LedgerHarness.chain }
 
     private func call<Result>(_ body: () async throws -> Result) async throws -> Result {
@@ -58,11 +60,15 @@ struct WorldGateway: SiteGateway {
     func jobs(concerning account: AccountID) async throws -> [Digest] { try await call { await world.jobs } }
 
     func object(_ id: CID) async throws -> [UInt8] { try await call { try await world.bytes(of: id) } }
+    func object(_ id: CID, atMost limit: Int) async throws -> [UInt8] {
+        try await call { try await world.bytes(of: id, atMost: limit) }
+    }
 
     func store(object: [UInt8], as id: CID) async throws { try await call { _ = await world.store(object) } }
 
     func submit(_ transaction: Transaction) async throws -> ResultCode {
-        try await call { try await world.submit(transaction) }
+        let code = try await call { try await world.submit(transaction) }
+        return told?(transaction, code) ?? code
     }
 
     func waitForBlock(after height: UInt64) async throws { try await Task.sleep(for: .milliseconds(1)) }
@@ -108,9 +114,9 @@ struct NoAudit: AuditWork {
         AuditFinding(outcomes: [], evidence: [])
     }
 
-    func confirms(
+    func confirmed(
         _ proposal: ModelProposal, _ job: JobReader, round: UInt32, objects: any ObjectReader
-    ) async throws -> Bool { false }
+    ) async throws -> [UInt8]? { nil }
 }
 
 /// Remembers what is logged.
@@ -187,10 +193,12 @@ final class SiteStage: Sendable {
 }
 
 extension SiteAgent.Settings {
-    /// Retries at once.
+    /// Retries and commits at once, long before any deadline.
     static var quick: Self {
         var settings = Self()
         settings.firstWait = .zero
+        settings.commitStep = .zero
+        settings.now = { 0 }
         return settings
     }
 }

@@ -74,13 +74,14 @@ final class TableState: StateReader, ObjectReader, @unchecked Sendable {
     }
 
     func submission(
-        _ index: Int, _ state: SubmissionState, round: UInt32 = 1, update: CID? = nil, outcome: Outcome? = nil
+        _ index: Int, _ state: SubmissionState, round: UInt32 = 1, update: CID? = nil, outcome: Outcome? = nil,
+        size: UInt64 = 100
     ) {
         var submission = SubmissionRecord(state)
         submission.update = update
         submission.commitment = .blake2b256([UInt8(index)])
         submission.outcome = outcome
-        submission.size = 100
+        submission.size = size
         put(submission, FederationPaths.submission(job, round, Self.members[index]))
     }
 }
