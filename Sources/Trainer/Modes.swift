@@ -10,7 +10,8 @@ struct TaskRun {
     init(inputs: String, outputs: String) throws(TrainingError) {
         self.inputs = inputs
         self.outputs = outputs
-        task = try TaskFile(path: "\(inputs)/task.conf")
+        let path = "\(inputs)/task.conf"
+        task = try TaskFile(bytes: WholeFile.read(path, limit: 1 << 20), path: path)
     }
 
     func run() throws(TrainingError) {

@@ -49,7 +49,8 @@ extension SitePolicy {
             "The genesis that certified headers have to lead back to."),
         .init(
             required: "dataset.name", .text(choices: nil), example: .text("xrays-2026"),
-            "A name that stays. With the site's key it says which budget on the ledger is this dataset's; it is not shown there."),
+            "A name that stays. With the site's key it says which budget on the ledger is this dataset's; it is not shown there."
+        ),
         .init(
             required: "dataset.path", .text(choices: nil), example: .text("data/train.safetensors"),
             "The records: a safetensors file with `inputs` (U8, records x width) and `labels` (U8)."),
@@ -119,7 +120,8 @@ extension SitePolicy {
             "Offers this machine on the market: tasks run in the sandbox, with the trainer that ships."),
         .init(
             "compute.price_per_unit", .amount, default: .text("1"), unit: "tokens", "What a unit of a task costs."),
-        .init("compute.cores", .integer(1...4_096), default: .integer(1), unit: "cores",
+        .init(
+            "compute.cores", .integer(1...4_096), default: .integer(1), unit: "cores",
             "What the offer says of this machine. Tasks are matched by it; the sandbox does not hold them to it."),
         .init(
             "compute.memory_mib", .integer(64...16_777_216), default: .integer(1_024), unit: "mebibytes",

@@ -243,7 +243,9 @@ public actor LightClient: SiteGateway {
                 return
             }
             for entry in page.entries {
-                guard let job = Digest(bytes: entry.path.suffix(Digest.byteCount)), !known.contains(job) else { continue }
+                guard let job = Digest(bytes: entry.path.suffix(Digest.byteCount)), !known.contains(job) else {
+                    continue
+                }
                 remember(job)
             }
             guard page.hasMore, let last = page.entries.last?.path, last != start else { return }

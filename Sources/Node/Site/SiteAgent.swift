@@ -111,6 +111,7 @@ public actor SiteAgent {
                 let isAuditor = try await actAsAuditor(reader)
                 if !isMember, !isAuditor, try await reader.record()?.status.hasEnded == true {
                     ended.insert(job)
+                    forgetUpdates(of: job, before: .max)
                     troubles.keep { $0.job != job }
                 }
                 return isMember || isAuditor
@@ -249,6 +250,7 @@ public actor SiteAgent {
             case .prepared(let prepared): entry = prepared
             }
         }
+        forgetUpdates(of: job.job, before: round)
         let commitment = commitment(entry)
         try await waitForStep()
         do {
@@ -263,6 +265,11 @@ public actor SiteAgent {
             try await refuse(job, round: round, .budgetExhausted)
         }
         return true
+    }
+
+    /// Updates of rounds that are over are sent no more; what they cost stays in the log.
+    private func forgetUpdates(of job: Digest, before round: UInt32) {
+        for update in log.updates(job: job, before: round) { objects.remove(update) }
     }
 
     private func commitment(_ entry: SpendingEntry) -> Digest {

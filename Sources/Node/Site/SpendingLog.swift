@@ -104,6 +104,11 @@ public struct SpendingLog: ~Copyable {
     /// The update prepared for a round, if there is one: it is sent again, never replaced by other bytes.
     public func entry(job: Digest, round: UInt32) -> SpendingEntry? { entries[Key(job: job, round: round)] }
 
+    /// The updates of a job that were prepared before a round.
+    func updates(job: Digest, before round: UInt32) -> [CID] {
+        different.filter { $0.job == job && $0.round < round }.map(\.update)
+    }
+
     /// Everything spent on a dataset by these books.
     public func spent(dataset: Digest) throws(SpendingLogError) -> CostVector {
         var total = CostVector.zero

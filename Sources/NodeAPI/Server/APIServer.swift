@@ -37,7 +37,8 @@ public struct APIServer: Sendable {
                     .malformed, "\(host) is not a loopback address", hint: "use 127.0.0.1 or ::1",
                     field: "api.tcp_host")
             }
-            try await serve(.hostname(host, port: port), token: token, named: "\(host):\(port)") { (channel) throws(ServiceError) in
+            try await serve(.hostname(host, port: port), token: token, named: "\(host):\(port)") {
+                (channel) throws(ServiceError) in
                 onReady(channel.localAddress?.port ?? port)
             }
         case .unixSocket(let path):

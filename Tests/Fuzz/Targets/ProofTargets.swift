@@ -4,8 +4,8 @@ import Primitives
 extension FuzzGroups {
     /// What is believed only after a check: nothing that was changed may be believed.
     package static let proofs = FuzzGroup(
-        "proofs", "state proofs, proof files, Merkle proofs, chunks of snapshots, and trees under random changes",
-        lengthLimit: 8_192, targets: [stateProof, proofFile, inclusion, chunk, tree, vrf])
+        "proofs", "state proofs, proof and block files, Merkle proofs, chunks of snapshots, trees under random changes",
+        lengthLimit: 8_192, targets: [stateProof, proofFile, inclusion, chunk, tree, vrf, blockFile])
 
     /// The answers that the tree really gives.
     private static func isTrue(_ answer: StateProof.Answer, to question: StateProof.Question) -> Bool {
@@ -42,6 +42,29 @@ extension FuzzGroups {
             guard let answer = try? proof.verify(root: makeTree().root()) else { return }
             guard isTrue(answer, to: proof.question) else {
                 throw FuzzFinding("proves \(answer) for \(proof.question), which is not so")
+            }
+        })
+
+    private static let blockFile = FuzzTarget(
+        "block file",
+        seeds: {
+            let certified = CertifiedHeader(header: RecordPool.header, certificate: RecordPool.certificate)
+            let block = ExportedBlock(certified: certified, transactions: [RecordPool.transaction.encoded])
+            let head = BlockFile.head(chain: RecordPool.genesis.chain, first: RecordPool.header.height)
+            return [head, head + block.encoded()]
+        },
+        run: { bytes throws(FuzzFinding) in
+            var verifier = BlockSequenceVerifier(genesis: RecordPool.genesis)
+            var blocks: [ExportedBlock] = []
+            let isRead =
+                (try? BlockFile.read(bytes, chain: RecordPool.genesis.chain) { block throws(TrustError) in
+                    blocks.append(block)
+                    try? verifier.verify(block)
+                }) != nil
+            guard isRead, let first = blocks.first else { return }
+            let head = BlockFile.head(chain: RecordPool.genesis.chain, first: first.certified.header.height)
+            guard head + blocks.flatMap({ $0.encoded() }) == bytes else {
+                throw FuzzFinding("decodes, and encodes to other bytes")
             }
         })
 

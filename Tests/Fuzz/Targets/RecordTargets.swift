@@ -11,7 +11,7 @@ extension FuzzGroups {
     package static let records = FuzzGroup(
         "records", "headers, certificates, blocks, bodies of actions and records of the state",
         targets: [
-            .record(Header.self), .record(Block.self, seeds: [RecordPool.block]), .record(Certificate.self),
+            .taskInput, .record(Header.self), .record(Block.self, seeds: [RecordPool.block]), .record(Certificate.self),
             .record(CertifiedHeader.self), .record(Vote.self, seeds: [RecordPool.vote]), .record(ValidatorSet.self),
             .record(Genesis.self), .record(LedgerParameters.self), .record(Receipt.self, seeds: RecordPool.receipts),
             .record(Event.self, seeds: RecordPool.receipts.flatMap(\.events)), .record(Account.self),

@@ -5,13 +5,14 @@ import Training
 extension FuzzGroups {
     /// Files of numbers: models, updates, data sets.
     package static let training = FuzzGroup(
-        "training", "safetensors, released updates, data sets, gzip, IDX, architectures", lengthLimit: 4_096,
+        "training", "safetensors, released updates, data sets, gzip, IDX, architectures, task files",
+        lengthLimit: 4_096,
         words: [
             "__metadata__", "dtype", "shape", "data_offsets", "F32", "I64", "U8", "F64", "BF16", "inputs", "labels",
             "sum", "9223372036854775807", "architecture", "scale_bits", "clip", "record_band", "noise_units", "\\u",
             "\\ud83d",
         ],
-        targets: [safetensors, update, dataset, gzip, idx, architecture])
+        targets: [safetensors, update, dataset, gzip, idx, architecture, taskFile])
 
     /// A file from its header and what follows the last brace: the length that has to stand before the header is added,
     /// so that a change of the header is not refused for its length alone.
@@ -132,6 +133,28 @@ extension FuzzGroups {
             guard (try? IDX.encode(shape: tensor.shape, values)) == bytes else {
                 throw FuzzFinding("decodes, and encodes to other bytes")
             }
+        })
+
+    /// A stranger's task brings its own settings.
+    private static let taskFile = FuzzTarget(
+        "task file",
+        seeds: {
+            [
+                "mode = benchmark\nwidths = 784-64-10\nrecords = 100\nseed = 7\n",
+                "# a comment\n  mode=evaluate # what is done\r\ninput_factor = 1e-3\nupdates = a, b,,c\n",
+            ].map { Array($0.utf8) }
+        },
+        run: { bytes throws(FuzzFinding) in
+            guard let file = try? TaskFile(bytes: bytes, path: "task.conf") else { return }
+            var again = ""
+            for key in TaskFile.keys.sorted() {
+                if let number = try? file.double(key), !number.isFinite { throw FuzzFinding("\(key) is not finite") }
+                _ = (try? file.integer(key), try? file.unsigned(key), file.list(key))
+                if let value = try? file.text(key) { again += "\(key) = \(value)\n" }
+            }
+            guard let read = try? TaskFile(bytes: Array(again.utf8), path: "again"),
+                TaskFile.keys.allSatisfy({ (try? read.text($0)) == (try? file.text($0)) })
+            else { throw FuzzFinding("a file that was read is written as another one") }
         })
 
     private static let architecture = FuzzTarget(

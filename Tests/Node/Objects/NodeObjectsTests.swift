@@ -64,7 +64,9 @@ struct NodeObjectsTests {
             unlink(place)
             try DurableFile.writeFresh(bytes, to: place)
             let sink = BytesSink()
-            await #expect(throws: ServiceError(.digestMismatch, "")) { try await node.runtime.getObject(id, into: sink) }
+            await #expect(throws: ServiceError(.digestMismatch, "")) {
+                try await node.runtime.getObject(id, into: sink)
+            }
             #expect(sink.bytes.count < count)
             bytes[0] = 5
             #expect(try await node.runtime.putObject(id, from: BytesSource(bytes)).created)
@@ -72,7 +74,7 @@ struct NodeObjectsTests {
         }
     }
 
-    @Test("space is taken as bytes come, given back with what fails, and counted once however often an object is written")
+    @Test("space is taken as bytes come, given back with what fails, and counted once an object")
     func space() throws {
         let folder = try TemporaryFolder()
         let store = try ObjectStore(folder: folder.path("objects"), storeLimitBytes: 1_000)
@@ -83,7 +85,9 @@ struct NodeObjectsTests {
             try first.write(Array(bytes.prefix(400)))
             try second.write(Array(bytes.prefix(400)))
             #expect(store.space?.usedBytes == 800)
-            #expect(throws: ObjectStoreError.full(limitBytes: 1_000)) { try second.write([UInt8](repeating: 1, count: 201)) }
+            #expect(throws: ObjectStoreError.full(limitBytes: 1_000)) {
+                try second.write([UInt8](repeating: 1, count: 201))
+            }
             try first.write(Array(bytes.dropFirst(400)))
             #expect(try first.finish() == 600)
         }

@@ -445,7 +445,7 @@ struct LightClientTransferTests {
         #expect(cursor.value.withLock { $0 } == .start)
     }
 
-    @Test("events that are not kept any more are replaced by the jobs of the state, and reading goes on at the first kept")
+    @Test("jobs whose events are not kept any more come from the state, and reading goes on at the first kept")
     func pruned() async throws {
         let scene = try await Scene(blocks: 1)
         scene.liar.lie {

@@ -31,6 +31,10 @@ struct SiteAgentTests {
         #expect(try await world.reader(job).record()?.status == .finished)
         #expect(try await stage.member(job)?.paid.isZero == false)
         #expect(stage.lines.list.count == 1, "\(stage.lines.list)")
+        try await agent.turn()
+        // What was released is not kept for ever.
+        let objects = stage.objectFolder
+        #expect(DurableFile.names(in: objects).allSatisfy { DurableFile.names(in: "\(objects)/\($0)").isEmpty })
         // The ended job is looked at no more.
         let gateway = WorldGateway(world: world)
         let later = try stage.agent(at: "later", gateway: gateway)

@@ -1,18 +1,16 @@
-import Training
-
 /// `task.conf`: lines of `key = value`; `#` starts a comment; unknown and repeated keys are refused.
-struct TaskFile {
+package struct TaskFile: Sendable {
     private let values: [String: String]
     private let path: String
 
-    static let keys: Set<String> = [
+    package static let keys: Set<String> = [
         "mode", "model", "data", "output", "classes", "input_factor", "input_offset", "clip", "scale_bits",
         "record_band", "learning_rate", "batch_size", "epochs", "seed", "widths", "records", "updates", "histories",
         "seen",
     ]
 
-    init(path: String) throws(TrainingError) {
-        let bytes = try WholeFile.read(path, limit: 1 << 20)
+    /// - Parameter path: what errors name.
+    package init(bytes: [UInt8], path: String) throws(TrainingError) {
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw TrainingError(.notUTF8, "is not UTF-8", at: path)
         }
@@ -39,7 +37,7 @@ struct TaskFile {
         return text
     }
 
-    func text(_ key: String, default fallback: String? = nil) throws(TrainingError) -> String {
+    package func text(_ key: String, default fallback: String? = nil) throws(TrainingError) -> String {
         guard let value = values[key] ?? fallback else {
             throw TrainingError(.missing, "\(key) is not given", at: path)
         }
@@ -47,19 +45,19 @@ struct TaskFile {
     }
 
     /// Values separated by commas; none for an absent key.
-    func list(_ key: String) -> [String] {
+    package func list(_ key: String) -> [String] {
         (values[key] ?? "").split(separator: ",").map { String(Self.trimmed($0)) }
     }
 
-    func integer(_ key: String, default fallback: Int? = nil) throws(TrainingError) -> Int {
+    package func integer(_ key: String, default fallback: Int? = nil) throws(TrainingError) -> Int {
         try number(key, fallback) { Int($0) }
     }
 
-    func unsigned(_ key: String, default fallback: UInt64? = nil) throws(TrainingError) -> UInt64 {
+    package func unsigned(_ key: String, default fallback: UInt64? = nil) throws(TrainingError) -> UInt64 {
         try number(key, fallback) { UInt64($0) }
     }
 
-    func double(_ key: String, default fallback: Double? = nil) throws(TrainingError) -> Double {
+    package func double(_ key: String, default fallback: Double? = nil) throws(TrainingError) -> Double {
         let value = try number(key, fallback) { Double($0) }
         guard value.isFinite else { throw TrainingError(.badParameter, "\(key) is not finite", at: path) }
         return value
