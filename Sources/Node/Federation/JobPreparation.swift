@@ -65,7 +65,7 @@ public struct JobPreparation: Sendable {
         var question = PrivacyJob(
             sensitivityInGridSteps: sensitivity, count: UInt64(architecture.parameterCount),
             gridBits: UInt32(file.gridBits), roundsPlanned: file.rounds, members: UInt32(file.members.count))
-        question.capability = UInt32(file.guarantee.unit.rawValue)
+        question.capability = try await parts.privacy.number(of: file.guarantee)
         question.epsilonBillionths = file.guarantee.epsilonBillionths
         question.deltaTrillionths = file.guarantee.deltaTrillionths
         let asked = question

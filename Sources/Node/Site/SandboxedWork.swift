@@ -55,7 +55,7 @@ public struct SandboxedWork: RoundWork {
     }
 
     public func cost(of terms: JobTerms) async throws -> CostVector {
-        let job = try Self.privacyJob(terms)
+        let job = try await Self.privacyJob(terms, for: privacy)
         let plan = try await privacy.call { (plugin) throws(PluginError) in try plugin.plan(job) }
         return try Self.cost(plan.costOfRound)
     }
@@ -102,7 +102,7 @@ public struct SandboxedWork: RoundWork {
 
     private func protect(_ sum: ReleasedUpdate, _ assignment: RoundAssignment) async throws -> PreparedUpdate {
         let terms = try TrainingTerms(assignment.terms)
-        let job = try Self.privacyJob(assignment.terms)
+        let job = try await Self.privacyJob(assignment.terms, for: privacy)
         let round = PrivacyRound(
             role: .site, job: assignment.job, model: assignment.model.digest,
             membersRoot: Self.membersRoot(assignment.terms), entropy: Digest.blake2b256(SecureRandom.bytes(count: 64)),
@@ -132,13 +132,13 @@ public struct SandboxedWork: RoundWork {
         return PreparedUpdate(bytes: try update.safetensors().encoded(), cost: try Self.cost(cost))
     }
 
-    /// What is asked of the privacy plugin, from the terms alone.
-    static func privacyJob(_ terms: JobTerms) throws -> PrivacyJob {
+    /// What is asked of the privacy plugin, from the terms and the plugin's list of guarantees.
+    static func privacyJob(_ terms: JobTerms, for plugin: PluginLane<PrivacyInstance>) async throws -> PrivacyJob {
         let training = try TrainingTerms(terms)
         var job = PrivacyJob(
             sensitivityInGridSteps: training.sensitivityUnits, count: UInt64(training.architecture.parameterCount),
             gridBits: UInt32(training.scaleBits), roundsPlanned: terms.rounds, members: UInt32(terms.members.count))
-        job.capability = UInt32(terms.guarantee.unit.rawValue)
+        job.capability = try await plugin.number(of: terms.guarantee)
         job.epsilonBillionths = terms.guarantee.epsilonBillionths
         job.deltaTrillionths = terms.guarantee.deltaTrillionths
         return job

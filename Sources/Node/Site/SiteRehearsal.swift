@@ -70,7 +70,7 @@ public struct SiteRehearsal: Sendable {
 
     /// What the site would answer. A dataset that is not registered counts as one that has spent nothing.
     func judge(_ job: JobReader) async throws -> SiteDecision {
-        let question = try SandboxedWork.privacyJob(job.terms)
+        let question = try await SandboxedWork.privacyJob(job.terms, for: privacy)
         let plan = try await privacy.call { (plugin) throws(PluginError) in try plugin.plan(question) }
         guard let cost = CostVector(plan.costOfRound) else {
             throw UnusableTerms(field: "mechanism", reason: "a cost of \(plan.costOfRound.count) orders")

@@ -28,6 +28,20 @@ public struct PrivacyCapability: Sendable, Hashable {
     public let colludingMembersMax: UInt32
     public let messageSteps: UInt32
     public let dropoutsMaxMillionths: UInt32
+
+    public init(
+        unit: Unit, relation: Relation, adversary: Adversary, shown: Shown = .singleUpdates, membersLeast: UInt32 = 1,
+        colludingMembersMax: UInt32 = 0, messageSteps: UInt32 = 0, dropoutsMaxMillionths: UInt32 = 0
+    ) {
+        self.unit = unit
+        self.relation = relation
+        self.adversary = adversary
+        self.shown = shown
+        self.membersLeast = membersLeast
+        self.colludingMembersMax = colludingMembersMax
+        self.messageSteps = messageSteps
+        self.dropoutsMaxMillionths = dropoutsMaxMillionths
+    }
 }
 
 /// What a job asks of a privacy plugin: `vin_privacy_job`. Give either an epsilon or a noise multiplier.
