@@ -184,7 +184,8 @@ let package = Package(
         .testTarget(
             name: "PluginHostTests",
             dependencies: [
-                "PluginHost", "PluginKit", "CVinculum", "CSodium", "Primitives", "plugin-child", "TestSupport",
+                "PluginHost", "PluginKit", "TaskRunner", "CVinculum", "CSodium", "Primitives", "plugin-child",
+                "TestSupport",
             ], path: "Tests/PluginHost", exclude: ["Broken", "Layout"], swiftSettings: strict),
         tests("Plugins", ["PluginHost", "PluginKit", "PrivacyDP", "CVinculum", "CSodium"]),
         tests(

@@ -18,25 +18,29 @@ public struct TaskRunner: Sendable {
     /// - Throws: `PluginError` when the runtime cannot run it; `CancellationError` when the caller was cancelled. A
     ///   task that fails or breaks a limit is no error here: the result says so.
     public func run(_ task: TaskDescription) async throws -> TaskResult {
-        let number = try await lane.call { (runtime) throws(PluginError) in
-            let number = try runtime.prepare(task)
-            try runtime.start(number)
-            return number
+        let number = try await lane.call { (runtime) throws(PluginError) in try runtime.prepare(task) }
+        do {
+            try await lane.call { (runtime) throws(PluginError) in try runtime.start(number) }
+            try await waitForEnd(number)
+            return try await lane.call { (runtime) throws(PluginError) in try runtime.collect(number) }
+        } catch {
+            // A number that is never collected is one fewer of those that the runtime has. What happened first is told.
+            _ = try? await lane.call { (runtime) throws(PluginError) in
+                try runtime.kill(number)
+                _ = try runtime.collect(number)
+            }
+            throw error
         }
+    }
+
+    private func waitForEnd(_ number: UInt64) async throws {
         while true {
             let state = try await lane.call { (runtime) throws(PluginError) in
                 try runtime.usage(number, wait: Self.slice).state
             }
-            if state == .ended { break }
-            if Task.isCancelled {
-                try await lane.call { (runtime) throws(PluginError) in
-                    try runtime.kill(number)
-                    _ = try runtime.collect(number)
-                }
-                throw CancellationError()
-            }
+            if state == .ended { return }
+            try Task.checkCancellation()
         }
-        return try await lane.call { (runtime) throws(PluginError) in try runtime.collect(number) }
     }
 }
 

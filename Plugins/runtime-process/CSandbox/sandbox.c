@@ -4,8 +4,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
@@ -168,7 +171,50 @@ static int copy_directory(int from, int to, uint64_t *left, int depth) {
     return result;
 }
 
-int sandbox_copy_tree(int from, int to, uint64_t limit) {
+static void remove_tree(int folder, const char *name, int depth) {
+    if (unlinkat(folder, name, 0) == 0 || depth > DEPTH_MAX + 1) return;
+    int inner = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *directory = inner < 0 ? NULL : fdopendir(inner);
+    if (!directory) return;
+    struct dirent *entry;
+    while ((entry = readdir(directory)))
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            remove_tree(dirfd(directory), entry->d_name, depth + 1);
+    closedir(directory);
+    unlinkat(folder, name, AT_REMOVEDIR);
+}
+
+/* Copies into a folder that has the owner and the mode of the one whose place it is to take. */
+static int fill(int from, const char *staged, const struct stat *facts, uint64_t limit) {
+    int folder = open(staged, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (folder < 0) return -1;
     uint64_t left = limit;
-    return copy_directory(from, to, &left, 0);
+    int result = copy_directory(from, folder, &left, 0);
+    if (result == 0 && fchown(folder, facts->st_uid, facts->st_gid) != 0 && errno != EPERM) result = -1;
+    if (result == 0) result = fchmod(folder, facts->st_mode & 07777);
+    int code = errno;
+    close(folder);
+    errno = code;
+    return result;
+}
+
+int sandbox_take_tree(int from, const char *target, uint64_t limit) {
+    struct stat facts;
+    char staged[PATH_MAX];
+    if (lstat(target, &facts) != 0) return -1;
+    if (!S_ISDIR(facts.st_mode)) {
+        errno = ENOTDIR;
+        return -1;
+    }
+    if (snprintf(staged, sizeof staged, "%s.XXXXXX", target) >= (int)sizeof staged) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    /* A sibling: a rename puts all of it into its place at once. */
+    if (!mkdtemp(staged)) return -1;
+    if (fill(from, staged, &facts, limit) == 0 && rename(staged, target) == 0) return 0;
+    int code = errno;
+    remove_tree(AT_FDCWD, staged, 0);
+    errno = code;
+    return -1;
 }

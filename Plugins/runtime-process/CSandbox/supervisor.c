@@ -1,4 +1,5 @@
 #define _GNU_SOURCE
+#include "filter.h"
 #include "supervisor.h"
 
 #include <errno.h>
@@ -94,7 +95,7 @@ static int mount_output(const sandbox_request *request) {
     if (mount("tmpfs", request->mount_point, "tmpfs", MS_NOSUID | MS_NODEV, options) != 0)
         fail(SANDBOX_STAGE_MOUNT, errno);
     int top = open(request->mount_point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (top < 0 || mkdirat(top, "output", 0700) != 0) fail(SANDBOX_STAGE_MOUNT, errno);
+    if (top < 0 || mkdirat(top, SANDBOX_OUTPUT, 0700) != 0) fail(SANDBOX_STAGE_MOUNT, errno);
     static const char *const names[2] = {"standard-output", "standard-error"};
     for (int index = 0; index < 2; index++) {
         int file = request->keeps_standard_output ? openat(top, names[index], O_CREAT | O_WRONLY | O_APPEND, 0600)
@@ -103,6 +104,29 @@ static int mount_output(const sandbox_request *request) {
         close(file);
     }
     return top;
+}
+
+/* One more for /tmp and /dev/shm together. It lies in memory, and counts as the task's: no process owns its pages. */
+static int mount_scratch(const sandbox_request *request, int top) {
+    char path[4200], options[96];
+    snprintf(path, sizeof path, "%s/scratch", request->mount_point);
+    snprintf(
+        options, sizeof options, "size=%llu,nr_inodes=65536,mode=0700",
+        (unsigned long long)request->limits.output_bytes);
+    if (mkdirat(top, "scratch", 0700) != 0 || mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, options) != 0)
+        fail(SANDBOX_STAGE_MOUNT, errno);
+    int scratch = openat(top, "scratch", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    static const char *const names[2] = {"tmp", "shm"};
+    for (int index = 0; index < 2; index++)
+        if (scratch < 0 || mkdirat(scratch, names[index], 0700) != 0 || fchmodat(scratch, names[index], 01777, 0) != 0)
+            fail(SANDBOX_STAGE_MOUNT, errno);
+    return scratch;
+}
+
+static uint64_t bytes_in(int file_system) {
+    struct statfs space;
+    if (fstatfs(file_system, &space) != 0) return 0;
+    return (uint64_t)(space.f_blocks - space.f_bfree) * (uint64_t)space.f_bsize;
 }
 
 static void limit_to(int resource, uint64_t value) {
@@ -148,7 +172,14 @@ static void end_all(pid_t sandbox) {
     }
 }
 
-static void watch(const sandbox_limits *limits, pid_t sandbox, int handle, int status, int top, uint64_t started) {
+/* The file systems whose use counts: the output as output, the scratch space as memory. */
+typedef struct {
+    int output;
+    int scratch;
+} storage;
+
+static void watch(
+    const sandbox_limits *limits, pid_t sandbox, int handle, int status, storage places, uint64_t started) {
     sandbox_message message = {.kind = SANDBOX_SAMPLE};
     uint32_t end = 0;
     int32_t code = 0;
@@ -159,11 +190,10 @@ static void watch(const sandbox_limits *limits, pid_t sandbox, int handle, int s
         message.wall_ms = now_ms() - started;
         if (waits[0].revents) break;
         usage_sample sample = sample_tree(sandbox);
+        sample.memory_bytes += bytes_in(places.scratch);
         if (sample.memory_bytes > message.memory_bytes_max) message.memory_bytes_max = sample.memory_bytes;
         if (sample.cpu_ms > message.cpu_ms) message.cpu_ms = sample.cpu_ms;
-        struct statfs space;
-        if (fstatfs(top, &space) == 0)
-            message.output_bytes = (uint64_t)(space.f_blocks - space.f_bfree) * (uint64_t)space.f_bsize;
+        message.output_bytes = bytes_in(places.output);
         if (waits[1].revents) end = END_KILLED;
         if (sample.threads > limits->processes) end = END_LIMIT, code = LIMIT_PROCESSES;
         if (message.output_bytes > limits->output_bytes) end = END_LIMIT, code = LIMIT_OUTPUT;
@@ -179,9 +209,7 @@ static void watch(const sandbox_limits *limits, pid_t sandbox, int handle, int s
     int wait_status = 0;
     if (!end) waitpid(sandbox, &wait_status, 0);
     end_all(sandbox);
-    struct statfs space;
-    if (fstatfs(top, &space) == 0)
-        message.output_bytes = (uint64_t)(space.f_blocks - space.f_bfree) * (uint64_t)space.f_bsize;
+    message.output_bytes = bytes_in(places.output);
     struct rusage used;
     if (getrusage(RUSAGE_CHILDREN, &used) == 0) {
         uint64_t cpu = (uint64_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000u +
@@ -217,23 +245,30 @@ void supervise(const sandbox_request *request) {
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     isolate(request);
     int top = mount_output(request);
+    storage places = {top, mount_scratch(request, top)};
+    /* After the mounts: it is the task that may make no memory files. */
+    int filter = filter_file();
+    if (filter < 0) fail(SANDBOX_STAGE_START, errno);
     set_limits(&request->limits);
     int status[2];
     if (pipe2(status, O_CLOEXEC) != 0) fail(SANDBOX_STAGE_START, errno);
     pid_t sandbox = fork();
     if (sandbox < 0) fail(SANDBOX_STAGE_START, errno);
     if (sandbox == 0) {
-        if (dup2(status[1], SANDBOX_STATUS) < 0) fail(SANDBOX_STAGE_START, errno);
-        fcntl(SANDBOX_STATUS, F_SETFD, 0);
+        /* The filter's descriptor may have the number that the status gets. */
+        int high = fcntl(filter, F_DUPFD, 16), high_status = fcntl(status[1], F_DUPFD, 16);
+        if (high < 0 || high_status < 0 || dup2(high_status, SANDBOX_STATUS) < 0 || dup2(high, SANDBOX_FILTER) < 0)
+            fail(SANDBOX_STAGE_START, errno);
         fcntl(SANDBOX_PROGRAM, F_SETFD, 0);
         fcntl(SANDBOX_CONTROL, F_SETFD, FD_CLOEXEC);
         /* bubblewrap hands open descriptors on to the task: all others close as it starts. */
-        syscall(SYS_close_range, SANDBOX_STATUS + 1, ~0u, 4u /* CLOSE_RANGE_CLOEXEC */);
+        syscall(SYS_close_range, SANDBOX_FILTER + 1, ~0u, 4u /* CLOSE_RANGE_CLOEXEC */);
         char *const none[] = {NULL};
         execve(request->bubblewrap, request->arguments, none);
         fail(SANDBOX_STAGE_START, errno);
     }
     close(status[1]);
+    close(filter);
     int handle = (int)syscall(SYS_pidfd_open, sandbox, 0);
     if (handle < 0) {
         int code = errno;
@@ -242,5 +277,5 @@ void supervise(const sandbox_request *request) {
     }
     sandbox_message message = {.kind = SANDBOX_STARTED};
     tell(&message, top);
-    watch(&request->limits, sandbox, handle, status[0], top, started);
+    watch(&request->limits, sandbox, handle, status[0], places, started);
 }

@@ -51,9 +51,11 @@ final class ProcessRuntime: RuntimePlugin {
         let known = try known(task)
         known.wait(milliseconds: 0)
         guard known.state == VIN_TASK_ENDED else { throw PluginFailure(.state, "the task runs still") }
-        // The number ends also where there is nothing to hand over.
+        // The number ends, unless there is an output that could be taken over the next time.
+        if !known.mayHaveOutput { tasks[task] = nil }
+        let collected = try known.collect()
         tasks[task] = nil
-        return try known.collect()
+        return collected
     }
 
     func close() {

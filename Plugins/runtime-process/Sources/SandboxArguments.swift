@@ -16,15 +16,18 @@ enum SandboxArguments {
         var arguments = [
             "bwrap", "--unshare-user", "--unshare-all", "--die-with-parent", "--disable-userns", "--new-session",
             "--clearenv", "--cap-drop", "ALL",
-            "--hostname", "task", "--json-status-fd", String(SANDBOX_STATUS),
+            "--hostname", "task", "--json-status-fd", String(SANDBOX_STATUS), "--seccomp",
+            String(SANDBOX_FILTER),
         ]
         for path in settings.basePaths { arguments += base(path) }
-        // The sizes bound what fits into memory-backed folders: without one, /dev/shm takes half of the machine.
-        let size = String(task.limits.output_bytes)
-        arguments += [
-            "--proc", "/proc", "--dev", "/dev", "--size", size, "--tmpfs", "/dev/shm", "--size", size, "--tmpfs",
-            "/tmp", "--bind", settings.mountPoint + "/output", outputPath,
-        ]
+        // File systems of the supervisor's, which bound and count what is in them. One of bubblewrap's own would be
+        // memory that nobody sees; without a size, /dev/shm takes half of the machine.
+        arguments += ["--proc", "/proc", "--dev", "/dev"]
+        for (place, inside) in [
+            (SANDBOX_SHARED, "/dev/shm"), (SANDBOX_TEMPORARY, "/tmp"), (SANDBOX_OUTPUT, outputPath),
+        ] {
+            arguments += ["--bind", "\(settings.mountPoint)/\(place)", inside]
+        }
         for input in task.inputs {
             guard isPlainAbsolutePath(input.hostPath), isPlainAbsolutePath(input.insidePath),
                 !reserved.contains(input.insidePath)

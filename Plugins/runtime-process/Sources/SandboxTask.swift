@@ -19,31 +19,27 @@ final class SandboxTask {
     private(set) var state = VIN_TASK_PREPARED
     /// Why no program ran, where none did.
     private var failure: PluginFailure?
+    /// Killed after its end: nobody wants its output.
+    private var isGivenUp = false
 
     /// Checks everything that can be checked before a process exists.
     init(_ task: TaskDescription, _ settings: SandboxSettings) throws(PluginFailure) {
         guard isPlainAbsolutePath(task.program), isPlainAbsolutePath(task.outputPath) else {
             throw PluginFailure(.invalid, "program and output path must be absolute, without '.' and '..'")
         }
-        // The copy is what runs, so a file that changes after the check changes nothing (RUN-2).
-        let copy = sandbox_sealed_copy(task.program)
-        guard copy >= 0 else {
-            throw PluginFailure(.inputOutput, "the program \(task.program) cannot be read: \(Self.reason(errno))")
+        arguments = try SandboxArguments.make(task, settings)
+        for input in task.inputs {
+            try Readability.check(input.hostPath, user: settings.userID, group: settings.groupID)
         }
-        program = copy
         self.task = task
         self.settings = settings
-        do throws(PluginFailure) {
-            arguments = try SandboxArguments.make(task, settings)
-            for input in task.inputs {
-                try Readability.check(input.hostPath, user: settings.userID, group: settings.groupID)
-            }
-        } catch {
-            close(copy)
-            throw error
+        // The last of the properties: from here on whatever throws leaves an object whose end closes the copy.
+        program = sandbox_sealed_copy(task.program)
+        // The copy is what runs, so a file that changes after the check changes nothing (RUN-2).
+        guard program >= 0 else {
+            throw PluginFailure(.inputOutput, "the program \(task.program) cannot be read: \(Self.reason(errno))")
         }
-        guard try Self.digest(of: copy) == task.programDigest else {
-            close(copy)
+        guard try Self.digest(of: program) == task.programDigest else {
             throw PluginFailure(.refused, "the program \(task.program) does not have the digest that was given")
         }
     }
@@ -124,8 +120,9 @@ final class SandboxTask {
         while waitpid(supervisor, &status, 0) < 0, errno == EINTR {}
     }
 
-    /// Ends the task with all its processes, and returns when they are gone.
+    /// Ends the task with all its processes, and returns when they are gone. One that has ended loses its output.
     func kill() {
+        isGivenUp = true
         if state == VIN_TASK_PREPARED {
             last.end = UInt32(VIN_TASK_KILLED)
             state = VIN_TASK_ENDED
@@ -146,14 +143,18 @@ final class SandboxTask {
             wall_ms: last.wall_ms, output_bytes: last.output_bytes)
     }
 
-    /// Copies the output of a task that exited to the host, and answers how it ended. What a task has written that was
+    /// Whether a call of `collect` that fails can be worth repeating.
+    var mayHaveOutput: Bool { failure == nil && !isGivenUp }
+
+    /// Copies the output of a task that exited to the host, and answers how it ended. Where the copy fails, the host may
+    /// ask again, or kill the task and then learn how it ended without its output. What a task has written that was
     /// stopped is not taken over: it may be half a file. Its standard output and error are.
     func collect() throws(PluginFailure) -> (result: vin_task_result, standardOutput: [UInt8], standardError: [UInt8]) {
         guard state == VIN_TASK_ENDED else { throw PluginFailure(.state, "the task runs still") }
         if let failure { throw failure }
         var texts: [[UInt8]] = [[], []]
         if output >= 0 {
-            if last.end == UInt32(VIN_TASK_EXITED) { try takeOutput() }
+            if last.end == UInt32(VIN_TASK_EXITED), !isGivenUp { try takeOutput() }
             if task.keepsStandardOutput { texts = ["standard-output", "standard-error"].map(kept) }
         }
         let result = vin_task_result(
@@ -162,11 +163,13 @@ final class SandboxTask {
     }
 
     private func takeOutput() throws(PluginFailure) {
-        let from = openat(output, "output", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-        let target = open(task.outputPath, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        defer { for descriptor in [from, target] where descriptor >= 0 { close(descriptor) } }
-        guard from >= 0, target >= 0, sandbox_copy_tree(from, target, task.limits.output_bytes) == 0 else {
-            throw PluginFailure(.inputOutput, "the output could not be taken over: \(Self.reason(errno))")
+        let from = openat(output, SANDBOX_OUTPUT, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        defer { if from >= 0 { close(from) } }
+        guard from >= 0, sandbox_take_tree(from, task.outputPath, task.limits.output_bytes) == 0 else {
+            let reason = Self.reason(errno)
+            throw PluginFailure(
+                .inputOutput, "the task ended with code \(last.code), and its output could not be taken over: \(reason)"
+            )
         }
     }
 

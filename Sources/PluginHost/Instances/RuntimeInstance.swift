@@ -90,6 +90,11 @@ public struct TaskResult: Sendable, Hashable {
 
 /// A runtime. See `draft/runtime.h` for what the calls promise.
 public final class RuntimeInstance: PluginInstance {
+    /// What a copy of a task's output manages at least in a second, on a slow disk.
+    private static let copiedBytesPerSecond: UInt64 = 8 << 20
+    /// The limit on output of each task that is not collected, for the time that a copy may take.
+    private var outputLimits: [UInt64: UInt64] = [:]
+
     public func prepare(_ task: TaskDescription) throws(PluginError) -> UInt64 {
         let limits = vin_task_limits(
             memory_bytes: task.limits.memoryBytes, cpu_ms: task.limits.cpu.wholeMilliseconds,
@@ -107,6 +112,7 @@ public final class RuntimeInstance: PluginInstance {
         guard let number = Plain.value(answer, as: UInt64.self) else {
             throw malformed("prepare", "the task's number has the wrong size")
         }
+        outputLimits[number] = task.limits.outputBytes
         return number
     }
 
@@ -124,7 +130,9 @@ public final class RuntimeInstance: PluginInstance {
     public func kill(_ task: UInt64) throws(PluginError) { _ = try target.invoke(.kill, [Plain.bytes(task)], []) }
 
     public func collect(_ task: UInt64) throws(PluginError) -> TaskResult {
-        let answer = try target.invoke(.collect, [Plain.bytes(task)], [])
+        let seconds = (outputLimits[task] ?? 0) / Self.copiedBytesPerSecond
+        let answer = try target.invoke(.collect, [Plain.bytes(task), Plain.bytes(seconds * 1000)], [])
+        outputLimits[task] = nil
         guard answer.count == 3, let record = Plain.value(answer[0], as: vin_task_result.self) else {
             throw malformed("collect", "the result has the wrong size")
         }

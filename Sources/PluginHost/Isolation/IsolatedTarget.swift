@@ -44,7 +44,7 @@ final class IsolatedTarget: CallTarget {
 
     private func startChild() throws(PluginError) {
         do throws(Channel.Failure) {
-            (process, channel, standardError) = try launcher.start(library: library)
+            (process, channel, standardError) = try launcher.start(library: library.descriptor)
         } catch {
             throw PluginError(.system, plugin: manifest.id, call: "create", "the child could not be started: \(error)")
         }
@@ -143,8 +143,8 @@ final class IsolatedTarget: CallTarget {
         }
         for id in dropped.take() { _ = try exchange(.unmap, [Plain.bytes(id)], timeout: launcher.callTimeout) }
         var timeout = launcher.callTimeout
-        // Calls that wait on purpose: the time to wait is the last input.
-        if call == .usage || call == .observe, let wait = Plain.value(inputs.last ?? [], as: UInt64.self) {
+        // Calls that wait on purpose, or copy much: the time that they need on top is the last input.
+        if [.usage, .observe, .collect].contains(call), let wait = Plain.value(inputs.last ?? [], as: UInt64.self) {
             timeout += .milliseconds(Int64(clamping: wait))
         }
         let ids = buffers.flatMap { Plain.bytes($0.id) }

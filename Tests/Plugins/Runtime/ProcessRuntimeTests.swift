@@ -229,6 +229,91 @@ struct ProcessRuntimeTests {
             VIN_LIMIT_WALL)
     }
 
+    @Test("counts what lies in memory-backed folders as memory")
+    func countsMemoryBackedFolders() throws {
+        for folder in ["/dev/shm", "/tmp"] {
+            let ended = try run(
+                "head -c 60000000 /dev/zero > \(folder)/x; sleep 5", limits: limits(memory: 32 << 20, output: 256 << 20)
+            )
+            expect(ended, VIN_TASK_LIMIT, VIN_LIMIT_MEMORY)
+        }
+    }
+
+    @Test(
+        "refuses memory that belongs to no process, and the kernel's large doors",
+        .enabled(if: access("/usr/bin/python3", X_OK) == 0, "python3 is not installed"))
+    func refusesUncountedMemory() throws {
+        // Without the filter these answer with a descriptor or an identifier, or with errors that are not EPERM.
+        let calls = [
+            ("memfd_create", "319, b\"x\", 0"), ("shmget", "29, 0, 1 << 20, 0o1600"), ("msgget", "68, 0, 0o1600"),
+            ("semget", "64, 0, 1, 0o1600"), ("add_key", "248, b\"user\", b\"x\", b\"y\", 1, -3"),
+            ("io_uring_setup", "425, 0, 0"), ("userfaultfd", "323, -1"), ("bpf", "321, 99, 0, 0"),
+            ("ptrace", "101, 99, 0, 0, 0"),
+        ]
+        let script = calls.map { "t(\"\($0.0)\", \($0.1))" }.joined(separator: "; ")
+        let ended = try run(
+            """
+            python3 -c 'import ctypes as c
+            l = c.CDLL(None, use_errno=True)
+            def t(n, *a): l.syscall(*[c.c_long(x) if isinstance(x, int) else x for x in a]); print(n, c.get_errno())
+            \(script)'
+            """)
+        expect(ended, VIN_TASK_EXITED, 0)
+        #if arch(x86_64)
+        #expect(ended.output == calls.map { "\($0.0) 1\n" }.joined())
+        #endif
+    }
+
+    @Test("takes an output whole or not at all, and tells the exit code where it cannot")
+    func takesOutputWhole() throws {
+        let runtime = try Runtime()
+        let task = try runtime.prepare("echo a > a; mkdir b; echo c > b/c; exit 3", limits: limits())
+        try runtime.start(task)
+        while try runtime.usage(task, wait: 1000).state != UInt32(VIN_TASK_ENDED) {}
+        // Something lies where the output is to go.
+        system("touch '\(runtime.folder)/output/other'")
+        let expected = "the task ended with code 3, and its output could not be taken over: Directory not empty"
+        #expect(throws: Refused(status: 6, message: expected)) { try runtime.collect(task) }
+        #expect(system("test \"$(ls '\(runtime.folder)')\" = output") == 0)
+        system("rm '\(runtime.folder)/output/other'; chmod 0710 '\(runtime.folder)/output'")
+        let ended = try runtime.collect(task)
+        expect(ended, VIN_TASK_EXITED, 3)
+        #expect(ended.files == ["a", "b"])
+        #expect(system("test $(stat -c %a '\(runtime.folder)/output') = 710") == 0)
+    }
+
+    @Test("gives a result up with its output when it is killed after its end")
+    func givesOutputUp() throws {
+        let runtime = try Runtime()
+        let task = try runtime.prepare("echo a > a; exit 3", limits: limits())
+        try runtime.start(task)
+        while try runtime.usage(task, wait: 1000).state != UInt32(VIN_TASK_ENDED) {}
+        system("rmdir '\(runtime.folder)/output'")
+        #expect(throws: Refused.self) { try runtime.collect(task) }
+        try runtime.kill(task)
+        expect(try runtime.collect(task), VIN_TASK_EXITED, 3)
+        #expect(throws: Refused(status: 8, message: "there is no task \(task)")) { try runtime.collect(task) }
+    }
+
+    /// Another thread's descriptors: one that is closed twice may be somebody else's by then.
+    @Test("closes the copy of a refused program once")
+    func closesOnce() async throws {
+        let others = Task.detached {
+            var lost = 0
+            while !Task.isCancelled {
+                let mine = (0..<8).map { _ in open("/dev/null", O_RDONLY) }
+                lost += mine.count { close($0) != 0 }
+            }
+            return lost
+        }
+        let runtime = try Runtime()
+        for _ in 0..<400 {
+            #expect(throws: Refused.self) { try runtime.prepare("true", limits: limits(), wrongDigest: true) }
+        }
+        others.cancel()
+        #expect(await others.value == 0)
+    }
+
     @Test("says that a task was killed although bubblewrap's own exit code may be zero")
     func saysKilled() throws {
         expect(try run("kill -9 $$"), VIN_TASK_SIGNALLED, 9)

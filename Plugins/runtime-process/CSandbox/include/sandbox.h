@@ -13,7 +13,7 @@
 #include <sys/types.h>
 
 typedef struct sandbox_limits {
-    uint64_t memory_bytes; /* resident, all processes together */
+    uint64_t memory_bytes; /* resident, all processes together, and what lies in /tmp and /dev/shm */
     uint64_t cpu_ms;       /* all processes together */
     uint64_t wall_ms;
     uint64_t output_bytes; /* all files below the output directory together */
@@ -33,7 +33,12 @@ typedef struct sandbox_request {
 } sandbox_request;
 
 /* Numbers that the descriptors have inside; the arguments of bubblewrap name them. */
-enum { SANDBOX_CONTROL = 3, SANDBOX_PROGRAM = 4, SANDBOX_STATUS = 5 };
+enum { SANDBOX_CONTROL = 3, SANDBOX_PROGRAM = 4, SANDBOX_STATUS = 5, SANDBOX_FILTER = 6 };
+
+/* Below the mount point: what the task sees as /output, /tmp and /dev/shm. */
+#define SANDBOX_OUTPUT "output"
+#define SANDBOX_TEMPORARY "scratch/tmp"
+#define SANDBOX_SHARED "scratch/shm"
 
 enum {
     SANDBOX_STARTED = 1, /* comes with the descriptor of the output tmpfs */
@@ -75,7 +80,10 @@ void sandbox_kill(int control);
 /* A descriptor with the whole file copied, sealed, or -1 and errno. */
 int sandbox_sealed_copy(const char *path);
 
-/* Copies regular files and directories; nothing else is taken along. 0, or -1 and errno (EFBIG above `limit`). */
-int sandbox_copy_tree(int from, int to, uint64_t limit);
+/*
+ * Puts a copy of a directory in the place of the empty directory `target`, whole or not at all: regular files and
+ * directories, nothing else. 0, or -1 and errno (EFBIG above `limit`).
+ */
+int sandbox_take_tree(int from, const char *target, uint64_t limit);
 
 #endif

@@ -122,11 +122,14 @@ typedef struct vin_runtime {
     /* [lane & configured]  State and use; waits up to `wait_ms` for the end (0: does not wait). Added in 1.0 */
     vin_status (*usage)(void *plugin_data, uint64_t task_id, uint64_t wait_ms, vin_task_usage *out);
 
-    /* [lane & configured]  Ends a task with all its processes; no error if it has ended. Added in 1.0 */
+    /* [lane & configured]  Ends a task with all its processes; no error if it has ended: then only its output is given
+     * up. Added in 1.0 */
     vin_status (*kill)(void *plugin_data, uint64_t task_id);
 
     /* [lane & configured]  The result of an ended task, its standard output and error (each at most 64 KiB), and the
-     * end of its number. VIN_ERROR_STATE while it runs. Added in 1.0 */
+     * end of its number. VIN_ERROR_STATE while it runs; VIN_ERROR_IO where the output could not be put into its place:
+     * the number stays, and the call can be made again, or kill first to have the result without the output. Added in
+     * 1.0 */
     vin_status (*collect)(
         void *plugin_data, uint64_t task_id, vin_task_result *out, const vin_sink *standard_output,
         const vin_sink *standard_error);
