@@ -1,6 +1,7 @@
 import Glibc
 import PluginHost
 import Primitives
+import TestSupport
 import Testing
 
 /// Each rule of the checker has a sample that it must catch.
@@ -30,6 +31,57 @@ import Testing
         #expect(outcome(report, .symbols) == .failed)
         #expect(report.results.first { $0.rule == .symbols }?.reason.contains("clock_gettime") == true)
         #expect(outcome(report, .determinism) == .failed)
+    }
+
+    /// Symbols as the linker has them: Foundation's clock and random numbers are no part of the standard library.
+    @Test(arguments: [
+        ("$s20FoundationEssentials4DateVACycfC", false), ("$s10Foundation4UUIDVACycfC", false),
+        ("$sSy10FoundationE20replacingOccurrences2of4withSSqd___qd_0_tSyRd__SyRd_0_r0_lF", false),
+        ("$s15Synchronization5MutexVMa", false), ("$s8Dispatch0A5QueueCMa", false), ("$sScTMn", false),
+        ("$s7ElementSTTl", true), ("$s19ArrayLiteralElements013ExpressibleByaB0PTl", true), ("$s8RawValueSYTl", true),
+        ("$s7Elements10SetAlgebraPTl", true), ("$s8AllCasess12CaseIterablePTl", true), ("$sSTsE3mapySayqd__G", true),
+        ("$sSH4hash4intoys6HasherVz_tFTj", true),
+        ("$ss10SetAlgebraP6insertySb8inserted_7ElementQz17memberAfterInserttAFnFTq", true), ("$sBi32_WV", true),
+        ("$sSSySSxcs25LosslessStringConvertibleRzSTRzSJ7ElementSTRtzlufC", true), ("$sytWV", true),
+        ("swift_retain", true), ("swift_task_create", false), ("malloc@GLIBC_2.2.5", true), ("getrandom", false),
+    ])
+    func onlyTheStandardLibraryIsPure(symbol: String, isPure: Bool) {
+        #expect(AllowedSymbols.permits(symbol) == isPure)
+    }
+
+    /// A Swift library for real, with the compiler's own names.
+    @Test(.enabled(if: system("command -v swiftc >/dev/null") == 0, "no Swift compiler is in the path"))
+    func foundationsClockInADeterministicKindIsCaught() throws {
+        let fixture = try Fixture("good")
+        defer { fixture.remove() }
+        let source = "\(Fixture.root)/Tests/PluginHost/Broken/foundation.swift"
+        #expect(system("swiftc -emit-library -O '\(source)' -o '\(fixture.library)'") == 0)
+        try fixture.writeManifest(sha256: Digest.sha256(try Fixture.read(fixture.library)))
+        let report = PluginChecker(launcher: PluginChildLauncher(program: Fixture.childProgram)).check(
+            fixture.manifestPath)
+        #expect(outcome(report, .symbols) == .failed, "\(report.json)")
+        #expect(report.results.first { $0.rule == .symbols }?.reason.contains("Foundation") == true)
+    }
+
+    /// The templates as they were: one waits for ever for a vote that the host refused, one forgets its vote in a crash.
+    @Test(arguments: [
+        ("s/^ *: propose(self, event->time_ms, effects);$/: VIN_OK;/", "VIN_EVENT_VOTE_SIGNED"),
+        ("s/if (saved.size != 0) memcpy.*//", "CON-5"),
+    ])
+    func anEngineThatLosesAVoteIsCaught(change: String, words: String) throws {
+        try TemporaryFolder.with { scratch in
+            let folder = "\(scratch)/mine"
+            try PluginTemplate(kind: .consensus, language: .c, id: "org.example.mine").write(
+                to: folder, share: "\(Fixture.root)/Packaging")
+            #expect(
+                system("cp '\(folder)/plugin.c' '\(folder)/before' && sed -i '\(change)' '\(folder)/plugin.c'") == 0)
+            #expect(system("cmp -s '\(folder)/before' '\(folder)/plugin.c'") != 0)
+            let include = "CPPFLAGS='-I\(Fixture.root)/Sources/CVinculum/include'"
+            #expect(system("make -s -C '\(folder)' \(include)") == 0)
+            let report = PluginChecker(launcher: PluginChildLauncher(program: Fixture.childProgram)).check(folder)
+            let rule = report.results.first { $0.rule == .conformance }
+            #expect(rule?.outcome == .failed && rule?.reason.contains(words) == true, "\(String(describing: rule))")
+        }
     }
 
     @Test(arguments: [

@@ -1,31 +1,68 @@
 import Primitives
 
-/// A host with one validator and no disk: drives an engine through blocks, timers, lost votes and noise, and writes
-/// down every byte that it answers.
+/// A host with one validator and no disk: drives an engine through blocks, timers, lost votes, noise and a crash, and
+/// writes down every byte that it answers.
 struct ConsensusScenario {
+    private struct Slot: Hashable {
+        let height: UInt64
+        let round: UInt32
+        let step: ConsensusVote.Step
+    }
+
     private var numbers: SeededNumbers
     private var now: Int64 = 1_700_000_000_000
     private var trace: [UInt8] = []
     private var pending: [ConsensusEvent.Body] = []
     private var timers: [(id: UInt64, due: Int64)] = []
     private var height: UInt64 = 0
+    private var headerID = Digest.zero
     private var built: Set<Digest> = []
-    private(set) var decided = 0
+    private var decided = 0
+    // What the host keeps over a crash: the newest persist effect, and what the key was asked to sign.
+    private var saved: [UInt8] = []
+    private var votes: [Slot: Digest] = [:]
+    // Of one life of the engine.
+    private var hasProposed = false
+    private var votesInLife = 0
 
     init(seed: UInt64) { numbers = SeededNumbers(seed: seed) }
 
-    /// The trace: effects of every step, then the snapshot.
-    mutating func run(_ engine: ConsensusInstance, steps: Int) throws(PluginError) -> [UInt8] {
+    /// The trace: effects of every step, then the snapshot. The engine is made twice: half-way the first one is gone,
+    /// with all that was under way, and the second goes on from what was persisted.
+    mutating func run(
+        steps: Int, _ make: () throws(PluginError) -> ConsensusInstance
+    ) throws(PluginError) -> [UInt8] {
         guard let key = numbers.key(), let stranger = numbers.key() else { return [] }
         let chain = numbers.digest()
-        try engine.start(snapshot: [])
-        pending = [
-            .start(
-                height: 0, chain: chain, headerID: numbers.digest(), seed: numbers.digest(), ownKey: key,
-                parameters: engine.manifest.conformance,
-                validators: [ConsensusValidator(key: key, power: 1)])
-        ]
-        for _ in 0..<steps {
+        let seed = numbers.digest()
+        headerID = numbers.digest()
+        for isLast in [false, true] {
+            let engine = try make()
+            try engine.start(snapshot: saved)
+            pending = [
+                .start(
+                    height: height, chain: chain, headerID: headerID, seed: seed, ownKey: key,
+                    parameters: engine.manifest.conformance, validators: [ConsensusValidator(key: key, power: 1)])
+            ]
+            try live(engine, steps: steps / 2, endsWithVote: !isLast, chain, key, stranger)
+            if isLast { trace += try engine.snapshot() }
+            try engine.stop()
+        }
+        return trace
+    }
+
+    /// - Parameter endsWithVote: goes on for some steps until a vote is under way, which the crash then takes along.
+    private mutating func live(
+        _ engine: ConsensusInstance, steps: Int, endsWithVote: Bool, _ chain: Digest, _ key: PublicKey,
+        _ stranger: PublicKey
+    ) throws(PluginError) {
+        timers = []
+        built = []
+        hasProposed = false
+        votesInLife = 0
+        let before = decided
+        for number in 0..<(endsWithVote ? steps + steps / 2 : steps) {
+            if number >= steps, pending.contains(where: { if case .voteSigned = $0 { true } else { false } }) { break }
             let body = pending.isEmpty ? draw(stranger) : pending.removeFirst()
             now += Int64(numbers.below(40))
             let event = ConsensusEvent(timeMilliseconds: now, body)
@@ -35,9 +72,11 @@ struct ConsensusScenario {
                 try apply(effect, chain, key, engine.manifest.id)
             }
         }
-        trace += try engine.snapshot()
-        try engine.stop()
-        return trace
+        guard !hasProposed || decided > before else {
+            throw PluginError(
+                .malformed, plugin: engine.manifest.id, call: "step",
+                "proposes blocks and decides none after a vote that the host refused to sign (VIN_EVENT_VOTE_SIGNED)")
+        }
     }
 
     private mutating func draw(_ stranger: PublicKey) -> ConsensusEvent.Body {
@@ -59,6 +98,7 @@ struct ConsensusScenario {
         switch effect {
         case .propose(let atHeight, let round, _):
             guard atHeight == height + 1 else { throw broken("proposes for height \(atHeight) after \(height)") }
+            hasProposed = true
             // Now and then there is nothing to put into a block.
             let id = numbers.below(8) == 0 ? nil : numbers.digest()
             if let id { built.insert(id) }
@@ -68,13 +108,23 @@ struct ConsensusScenario {
             pending.append(.validated(height: atHeight, round: round, headerID: id, valid: true, code: 0))
         case .signVote(let vote):
             guard vote.chain == chain else { throw broken("asks for a vote on another chain") }
-            pending.append(.voteSigned(vote, signature: Signature(bytes: numbers.bytes(64))))
+            let slot = Slot(height: vote.height, round: vote.round, step: vote.step)
+            guard votes[slot] == nil || votes[slot] == vote.headerID else {
+                throw broken(
+                    "asks for a second vote at height \(vote.height), round \(vote.round) (CON-5, after a crash CON-6)")
+            }
+            votes[slot] = vote.headerID
+            votesInLife += 1
+            // The first, and now and then another, is refused: the key has signed something else elsewhere.
+            let isRefused = votesInLife == 1 || numbers.below(8) == 0
+            pending.append(.voteSigned(vote, signature: isRefused ? nil : Signature(bytes: numbers.bytes(64))))
         case .decide(let atHeight, _, let id, let signatures):
             guard atHeight == height + 1, built.contains(id) else {
                 throw broken("decides a block that was not built at this height (CON-4)")
             }
             guard signatures.map(\.key) == [key] else { throw broken("decides without the signature (EFF-2)") }
             height = atHeight
+            headerID = id
             built = []
             decided += 1
             pending.append(
@@ -85,7 +135,8 @@ struct ConsensusScenario {
             timers.removeAll { $0.id == id }
             timers.append((id, due))
         case .cancelTimer(let id): timers.removeAll { $0.id == id }
-        case .persist, .send, .broadcast, .evidence: break
+        case .persist(let state): saved = state
+        case .send, .broadcast, .evidence: break
         }
     }
 }

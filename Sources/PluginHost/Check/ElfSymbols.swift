@@ -67,7 +67,7 @@ private struct ElfReader {
 
 /// What a sans-IO plugin may want of others: memory, strings, arithmetic, the Swift runtime and standard library,
 /// and the pure parts of libsodium. A lint, not a boundary: the boundary is the child process.
-enum AllowedSymbols {
+package enum AllowedSymbols {
     private static let names: Set<String> = [
         "__cxa_finalize", "__gmon_start__", "__stack_chk_fail", "_ITM_deregisterTMCloneTable",
         "_ITM_registerTMCloneTable", "malloc", "calloc", "realloc", "free", "aligned_alloc", "posix_memalign",
@@ -79,17 +79,49 @@ enum AllowedSymbols {
         "__memcpy_chk", "__memmove_chk", "__memset_chk", "__cpu_model", "__cpu_indicator_init", "__dso_handle",
     ]
 
+    /// Whether a mangled Swift name is of the standard library, whose module is written as one letter: another module's
+    /// name stands in full at the beginning, or before the `E` of an extension. (The plugin's own modules are inside.)
+    ///
+    /// The beginning may also name an associated type (`7ElementSTTl`); its protocol follows.
+    private static func isOfStandardLibrary(_ name: String) -> Bool {
+        let bytes = Array(name.utf8.dropFirst(2))
+        var index = 0
+        while index < bytes.count {
+            // A leading zero says that words of before are used again, as letters; a number or other text follows.
+            let isFirst = index == 0
+            guard let size = number(bytes, &index) else { continue }
+            index = min(index + size, bytes.count)
+            let next = index < bytes.count ? bytes[index] : 0
+            if next == UInt8(ascii: "E") { return false }
+            if isFirst, size > 0, next != UInt8(ascii: "s"), next != UInt8(ascii: "S") { return false }
+        }
+        return true
+    }
+
+    /// The number at the index, which moves behind it; nil for anything else, which it moves past by one.
+    private static func number(_ bytes: [UInt8], _ index: inout Int) -> Int? {
+        let digits = bytes[index...].prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        guard !digits.isEmpty, digits.first != UInt8(ascii: "0"), digits.count < 5 else {
+            index += 1
+            return nil
+        }
+        index += digits.count
+        return digits.reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) }
+    }
+
     /// Parts of Swift's standard library that are a clock, a random source, a thread, or the console.
     private static let bannedInSwift = [
         "SystemRandomNumberGenerator", "ContinuousClock", "SuspendingClock", "CommandLine", "5print_", "10debugPrint",
-        "8readLine", "swift_stdlib_random", "swift_task_", "Mutex",
+        "8readLine", "swift_stdlib_random", "swift_task_", "swift_job_", "swift_continuation_", "swift_asyncLet_",
     ]
 
-    static func permits(_ symbol: String) -> Bool {
+    package static func permits(_ symbol: String) -> Bool {
         let name = symbol.split(separator: "@", maxSplits: 1).first.map(String.init) ?? symbol
         if names.contains(name) { return true }
         if name.hasPrefix("crypto_") { return !name.hasSuffix("_keygen") && !name.hasSuffix("_keypair") }
-        let isSwift = ["swift_", "_swift", "$s", "__swift", "$S"].contains { name.hasPrefix($0) }
-        return isSwift && !bannedInSwift.contains { name.contains($0) }
+        guard !bannedInSwift.contains(where: { name.contains($0) }) else { return false }
+        // `$sSc` is a type of the concurrency library: tasks and threads.
+        if name.hasPrefix("$s") { return !name.hasPrefix("$sSc") && isOfStandardLibrary(name) }
+        return ["swift_", "_swift", "__swift"].contains { name.hasPrefix($0) }
     }
 }

@@ -1,3 +1,5 @@
+import Primitives
+
 /// Seeded random input for the calls of sans-IO kinds. What a plugin refuses is fine; what ends the child is not.
 struct Fuzzer {
     private var numbers: SeededNumbers
@@ -37,6 +39,7 @@ struct Fuzzer {
     /// Valid records with bytes changed, and noise.
     mutating func run(_ target: IsolatedTarget, calls count: Int) throws(PluginError) {
         if manifest.kind == .consensus { _ = try target.invoke(.consensusStart, [[]], []) }
+        if manifest.kind == .privacy { return try runPrivacy(PrivacyInstance(manifest, target), calls: count) }
         let calls = Self.calls(manifest.kind)
         for _ in 0..<count {
             let call = calls[Int(numbers.below(UInt64(calls.count)))]
@@ -50,6 +53,53 @@ struct Fuzzer {
                 if error.code != .failed { throw error }
             }
         }
+    }
+
+    /// Messages are looked at in a round only: the plugin plans and begins first, and again where it ended. Jobs of any
+    /// numbers are planned in between.
+    private mutating func runPrivacy(_ plugin: PrivacyInstance, calls count: Int) throws(PluginError) {
+        for number in 0..<count {
+            do throws(PluginError) {
+                if number % 16 == 0 {
+                    try beginRound(plugin, role: number % 32 == 0 ? .site : .aggregator)
+                } else if numbers.below(8) == 0 {
+                    _ = try plugin.plan(anyJob())
+                } else {
+                    _ = try plugin.message(sample())
+                }
+            } catch {
+                if error.code != .failed { throw error }
+            }
+        }
+    }
+
+    private mutating func beginRound(_ plugin: PrivacyInstance, role: PrivacyRound.Role) throws(PluginError) {
+        do throws(PluginError) { try plugin.end() } catch { if error.code != .failed { throw error } }
+        let least = max(2, try plugin.capabilities()[0].membersLeast)
+        var job = PrivacyJob(
+            sensitivityInGridSteps: 1000, count: 16, gridBits: 10, roundsPlanned: 3, members: least)
+        job.noiseMultiplierMillionths = 2_000_000
+        _ = try plugin.plan(job)
+        var members: [PublicKey] = []
+        while members.count < Int(least) { if let key = numbers.key() { members.append(key) } }
+        try plugin.begin(
+            PrivacyRound(
+                role: role, job: numbers.digest(), model: numbers.digest(), membersRoot: numbers.digest(),
+                entropy: numbers.digest(), ownKey: members[0], round: 1, members: members))
+    }
+
+    /// Small and large numbers in every field.
+    private mutating func anyJob() -> PrivacyJob {
+        func any() -> UInt64 { numbers.next() >> numbers.below(64) }
+        var job = PrivacyJob(
+            sensitivityInGridSteps: any(), count: any(), gridBits: UInt32(truncatingIfNeeded: any()),
+            roundsPlanned: UInt32(truncatingIfNeeded: any()), members: UInt32(truncatingIfNeeded: any()))
+        job.capability = UInt32(numbers.below(4))
+        if numbers.below(2) == 0 { job.epsilonBillionths = any() } else { job.noiseMultiplierMillionths = any() }
+        job.deltaTrillionths = any()
+        job.dropoutsMax = UInt32(truncatingIfNeeded: any())
+        job.unitsPerPersonMax = UInt32(numbers.below(3))
+        return job
     }
 
     private func inputs(_ call: PluginCall, _ bytes: [UInt8]) -> [[UInt8]] {

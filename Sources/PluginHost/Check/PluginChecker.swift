@@ -216,11 +216,11 @@ private final class CheckSession {
         }
         var first: [UInt8] = []
         let conforms = rule(.conformance) { () throws(PluginError) in
-            first = try trace(make(sealed, manifest, settings: settings), manifest, seed: checker.seed)
+            first = try trace(sealed, manifest, settings: settings, seed: checker.seed)
         }
         if conforms {
             rule(.determinism) { () throws(PluginError) in
-                let second = try trace(make(sealed, manifest, settings: settings), manifest, seed: checker.seed)
+                let second = try trace(sealed, manifest, settings: settings, seed: checker.seed)
                 guard first == second else {
                     let place = zip(first, second).enumerated().first { $0.element.0 != $0.element.1 }?.offset
                     throw PluginError(
@@ -250,7 +250,7 @@ private final class CheckSession {
         do throws(PluginError) {
             var traces: [(seed: UInt64, trace: [UInt8])] = []
             for seed in ConformanceDigest.seeds {
-                traces.append((seed, try trace(make(sealed, manifest, settings: settings), manifest, seed: seed)))
+                traces.append((seed, try trace(sealed, manifest, settings: settings, seed: seed)))
             }
             found = ConformanceDigest.of(traces, kind: manifest.kind)
         } catch {
@@ -280,14 +280,20 @@ private final class CheckSession {
     }
 
     private func trace(
-        _ target: IsolatedTarget, _ manifest: Manifest, seed: UInt64
+        _ sealed: SealedLibrary, _ manifest: Manifest, settings: String, seed: UInt64
     ) throws(PluginError) -> [UInt8] {
         switch manifest.kind {
         case .consensus:
             var scenario = ConsensusScenario(seed: seed)
-            return try scenario.run(ConsensusInstance(manifest, target), steps: 200)
-        case .privacy: return try PrivacyScenario.run(PrivacyInstance(manifest, target), seed: seed)
-        case .verifier: return try VerifierScenario.run(VerifierInstance(manifest, target), seed: seed)
+            return try scenario.run(steps: 200) { () throws(PluginError) in
+                ConsensusInstance(manifest, try make(sealed, manifest, settings: settings))
+            }
+        case .privacy:
+            return try PrivacyScenario.run(
+                PrivacyInstance(manifest, try make(sealed, manifest, settings: settings)), seed: seed)
+        case .verifier:
+            return try VerifierScenario.run(
+                VerifierInstance(manifest, try make(sealed, manifest, settings: settings)), seed: seed)
         case .bridge, .runtime: return []
         }
     }

@@ -19,8 +19,15 @@ typedef struct instance {
     vin_public_key own_key;
     uint64_t height; /* of the last committed block */
     int64_t block_time_ms;
-    uint32_t busy; /* a block of the next height is on its way */
+    uint32_t round; /* of the next proposal: above every round of this height in which a vote was asked for */
+    uint32_t busy;  /* a block of the next height is on its way */
 } instance;
+
+/* What survives a restart: without it, the key would be asked to sign a second vote in a round (CON-5, CON-6). */
+typedef struct state {
+    uint64_t height;
+    uint64_t round;
+} state;
 
 /* Says why a call fails, then answers the status (BASE-5). */
 static vin_status fail(const instance *self, vin_status status, const char *reason) {
@@ -46,16 +53,21 @@ static vin_status put(const vin_sink *sink, const void *record, size_t size) {
     return sink->append(sink->sink_data, record, size);
 }
 
-/* Nothing has to survive a restart here: the start event says where the ledger stands. */
 static vin_status start(void *data, vin_bytes saved) {
     instance *self = data;
-    return saved.size == 0 ? VIN_OK : fail(self, VIN_ERROR_INVALID, "this engine keeps no state");
+    state last = {0, 0};
+    if (saved.size != 0 && saved.size != sizeof last)
+        return fail(self, VIN_ERROR_INVALID, "not a state of this engine");
+    if (saved.size != 0) memcpy(&last, saved.data, sizeof last);
+    self->height = last.height;
+    self->round = (uint32_t)last.round;
+    return VIN_OK;
 }
 
 static vin_status snapshot(void *data, const vin_sink *sink) {
-    (void)data;
-    (void)sink;
-    return VIN_OK;
+    instance *self = data;
+    state now = {self->height, self->round};
+    return put(sink, &now, sizeof now);
 }
 
 static vin_status stop(void *data) {
@@ -66,9 +78,32 @@ static vin_status stop(void *data) {
 static vin_status propose(instance *self, int64_t now_ms, const vin_sink *effects) {
     int64_t time_ms = now_ms > self->block_time_ms ? now_ms : self->block_time_ms + 1;
     vin_effect_propose effect = {
-        .record = {VIN_EFFECT_PROPOSE, sizeof effect}, .height = self->height + 1, .time_ms = time_ms};
+        .record = {VIN_EFFECT_PROPOSE, sizeof effect}, .height = self->height + 1, .round = self->round,
+        .time_ms = time_ms};
     vin_status status = put(effects, &effect, sizeof effect);
     if (status == VIN_OK) self->busy = 1;
+    return status;
+}
+
+/* Persists first that a vote is asked for in this round, then asks for it. */
+static vin_status vote(instance *self, const vin_event_proposal_built *built, const vin_sink *effects) {
+    struct {
+        vin_effect_persist persist;
+        state next;
+    } save;
+    memset(&save, 0, sizeof save);
+    save.persist.record.kind = VIN_EFFECT_PERSIST;
+    save.persist.record.size = sizeof save;
+    save.persist.state.offset = sizeof save.persist;
+    save.persist.state.size = sizeof save.next;
+    save.next.height = self->height;
+    save.next.round = (uint64_t)built->round + 1;
+    vin_effect_sign_vote sign = {
+        .record = {VIN_EFFECT_SIGN_VOTE, sizeof sign},
+        .vote = {built->height, built->round, VIN_VOTE_COMMIT, self->chain, built->header_id}};
+    vin_status status = put(effects, &save, sizeof save);
+    if (status == VIN_OK) status = put(effects, &sign, sizeof sign);
+    if (status == VIN_OK) self->round = built->round + 1;
     return status;
 }
 
@@ -102,6 +137,8 @@ static vin_status step(void *data, vin_bytes bytes, const vin_sink *effects) {
         const vin_event_start *begin = (const vin_event_start *)bytes.data;
         self->chain = begin->chain;
         self->own_key = begin->own_key;
+        /* The ledger may be ahead of what was persisted: no vote was asked for at its next height. */
+        if (begin->height != self->height) self->round = 0;
         self->height = begin->height;
         self->block_time_ms = 0;
         self->busy = 0;
@@ -119,21 +156,23 @@ static vin_status step(void *data, vin_bytes bytes, const vin_sink *effects) {
             self->busy = 0;
             return VIN_OK;
         }
-        vin_effect_sign_vote effect = {
-            .record = {VIN_EFFECT_SIGN_VOTE, sizeof effect},
-            .vote = {built->height, built->round, VIN_VOTE_COMMIT, self->chain, built->header_id}};
-        return put(effects, &effect, sizeof effect);
+        int awaited = self->busy && built->height == self->height + 1 && built->round == self->round;
+        return awaited ? vote(self, built, effects) : VIN_OK;
     }
     case VIN_EVENT_VOTE_SIGNED: {
         if (bytes.size < sizeof(vin_event_vote_signed)) return too_short(self);
         const vin_event_vote_signed *signed_vote = (const vin_event_vote_signed *)bytes.data;
-        return signed_vote->status == VIN_OK ? decide(self, signed_vote, effects) : VIN_OK;
+        if (!self->busy || signed_vote->vote.height != self->height + 1) return VIN_OK;
+        /* The key has signed something else in that round: the next one, with another block. */
+        return signed_vote->status == VIN_OK ? decide(self, signed_vote, effects)
+                                             : propose(self, event->time_ms, effects);
     }
     case VIN_EVENT_BLOCK_COMMITTED: {
         if (bytes.size < sizeof(vin_event_block_committed)) return too_short(self);
         const vin_event_block_committed *committed = (const vin_event_block_committed *)bytes.data;
         self->height = committed->height;
         self->block_time_ms = committed->block_time_ms;
+        self->round = 0;
         self->busy = 0;
         return committed->transactions_waiting == 0 ? VIN_OK : propose(self, event->time_ms, effects);
     }

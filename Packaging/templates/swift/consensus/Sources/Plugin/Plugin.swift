@@ -19,16 +19,26 @@ final class MyPlugin: ConsensusPlugin {
     private var ownKey: Bytes32?
     private var height: UInt64 = 0
     private var blockTime: Int64 = 0
+    /// Of the next proposal: above every round of this height in which a vote was asked for.
+    private var round: UInt32 = 0
     private var isBusy = false
 
     init(host: HostAccess) {}
 
-    // Nothing has to survive a restart here: the start event says where the ledger stands.
-    func start(snapshot: [UInt8]) throws(PluginFailure) {
-        guard snapshot.isEmpty else { throw PluginFailure(.invalid, "this engine keeps no state") }
+    // What survives a restart: without it, the key would be asked for a second vote in a round (CON-5, CON-6).
+    private func state(round: UInt32) -> [UInt8] {
+        (0..<8).map { UInt8(truncatingIfNeeded: height >> (8 * $0)) }
+            + (0..<4).map { UInt8(truncatingIfNeeded: round >> (8 * $0)) }
     }
 
-    func snapshot() throws(PluginFailure) -> [UInt8] { [] }
+    func start(snapshot: [UInt8]) throws(PluginFailure) {
+        if snapshot.isEmpty { return }
+        guard snapshot.count == 12 else { throw PluginFailure(.invalid, "not a state of this engine") }
+        height = snapshot[..<8].reversed().reduce(0) { $0 << 8 | UInt64($1) }
+        round = snapshot[8...].reversed().reduce(0) { $0 << 8 | UInt32($1) }
+    }
+
+    func snapshot() throws(PluginFailure) -> [UInt8] { state(round: round) }
 
     // Step: bring validators to agree.
     func step(_ event: ConsensusEvent, effects: inout ConsensusEffects) throws(PluginFailure) {
@@ -36,23 +46,34 @@ final class MyPlugin: ConsensusPlugin {
         case .start(let start):
             chain = start.chain
             ownKey = start.ownKey
+            // The ledger may be ahead of what was persisted: no vote was asked for at its next height.
+            if start.height != height { round = 0 }
             height = start.height
         case .transactions(let count, _):
             if count > 0, !isBusy { propose(event.timeMilliseconds, &effects) }
-        case .proposalBuilt(let height, let round, let headerID, _):
+        case .proposalBuilt(let built, let builtRound, let headerID, _):
+            guard isBusy, built == height + 1, builtRound == round else { return }
             guard let headerID else {
                 isBusy = false
                 return
             }
+            effects.persist(state(round: round + 1))
             effects.signVote(
-                ConsensusVote(chain: chain, height: height, round: round, step: .commit, headerID: headerID))
+                ConsensusVote(chain: chain, height: built, round: round, step: .commit, headerID: headerID))
+            round += 1
         case .voteSigned(let vote, let signature):
-            guard let signature, let ownKey else { return }
+            guard isBusy, vote.height == height + 1, let ownKey else { return }
+            guard let signature else {
+                // The key has signed something else in that round: the next one, with another block.
+                propose(event.timeMilliseconds, &effects)
+                return
+            }
             effects.decide(
                 height: vote.height, round: vote.round, headerID: vote.headerID, signatures: [(ownKey, signature)])
         case .blockCommitted(let block):
             height = block.height
             blockTime = block.blockTimeMilliseconds
+            round = 0
             isBusy = false
             if block.transactionsWaiting > 0 { propose(event.timeMilliseconds, &effects) }
         case .time, .timer, .validated, .message, .parameters:
@@ -62,7 +83,7 @@ final class MyPlugin: ConsensusPlugin {
 
     private func propose(_ now: Int64, _ effects: inout ConsensusEffects) {
         guard ownKey != nil else { return }
-        effects.propose(height: height + 1, round: 0, timeMilliseconds: max(now, blockTime + 1))
+        effects.propose(height: height + 1, round: round, timeMilliseconds: max(now, blockTime + 1))
         isBusy = true
     }
 }
