@@ -1,5 +1,4 @@
-/// The scale of a noise distribution on the integer grid, as an exact fraction: sigma of a discrete Gaussian, or the
-/// scale of a discrete Laplace, in units of the grid.
+/// Sigma of a discrete Gaussian on the integer grid, as an exact fraction in units of the grid.
 struct NoiseScale: Equatable {
     /// Above zero and below 2^56.
     let numerator: UInt64

@@ -8,11 +8,13 @@ protocol WordSource: ~Copyable {
     mutating func nextWord() -> UInt64
 }
 
-/// The cryptographic source of all noise: ChaCha20 keyed by the host's random service, with fast key erasure.
+/// The cryptographic source of all noise: ChaCha20 keyed by the entropy that the host draws for each round, with fast key
+/// erasure.
 ///
 /// Each refill produces a fresh key and a buffer of words from the old key, then overwrites the old key, and each
 /// word is cleared when it is handed out: whoever reads the memory of the process later cannot compute the noise that
-/// was added before. A key never comes from a job, a seed or a round (two rounds with equal noise would cancel it).
+/// was added before. A key never comes from what others know of a job or a round (two rounds with equal noise would cancel
+/// it).
 /// Source: D. J. Bernstein, "Fast-key-erasure random-number generators", 2017.
 struct ChaChaSource: WordSource, ~Copyable {
     static let keyByteCount = 32
@@ -24,7 +26,7 @@ struct ChaChaSource: WordSource, ~Copyable {
     private let key: UnsafeMutablePointer<UInt8>
     private var position = ChaChaSource.wordCount
 
-    /// - Parameter seed: exactly 32 bytes from the host's random service; the caller wipes its copy.
+    /// - Parameter seed: exactly 32 random bytes from the host; the caller wipes its copy.
     init?(seed: borrowing Span<UInt8>) {
         // Chooses libsodium's vector code; without it the portable code runs, four times slower. Idempotent.
         guard seed.count == Self.keyByteCount, sodium_init() >= 0 else { return nil }

@@ -98,22 +98,3 @@ struct DiscreteGaussianTests {
         #expect(NoiseScale(numerator: 1, denominator: (1 << 16) + 1) == nil)
     }
 }
-
-@Suite("The discrete Laplace sampler")
-struct DiscreteLaplaceTests {
-    @Test("follows the exact probabilities", arguments: [(1, 2), (1, 1), (7, 3), (20, 1)] as [(UInt64, UInt64)])
-    func followsExactProbabilities(fraction: (UInt64, UInt64)) throws {
-        let scale = try #require(NoiseScale(numerator: fraction.0, denominator: fraction.1))
-        let width = scale.approximateValue
-        for (slow, count) in [(false, 200_000), (true, 2_000)] {
-            let sampler = try #require(DiscreteLaplace(scale: scale, alwaysSlow: slow))
-            var words = SeededWords(seed: 21)
-            let drawn = (0..<count).map { _ in sampler.sample(from: &words) }
-            let limit = Int64((6 * width).rounded(.up))
-            #expect(GoodnessOfFit.fits(drawn, weight: { exp(-abs(Double($0)) / width) }, limit: limit))
-            if !slow {
-                #expect(!GoodnessOfFit.fits(drawn, weight: { exp(-abs(Double($0)) / width / 1.05) }, limit: limit))
-            }
-        }
-    }
-}

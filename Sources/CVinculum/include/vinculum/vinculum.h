@@ -32,6 +32,4 @@
 #include "draft/runtime.h"
 #include "draft/verifier.h"
 
-#include "anchor.h"
-
 #endif
