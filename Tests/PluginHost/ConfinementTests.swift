@@ -66,6 +66,55 @@ import Testing
         #expect(error?.message == "passwd 0, hosts 1, inet 1, unix 0, thread 1, exec 0, fork 0")
     }
 
+    /// A program that hosts children and confines none of them: the doctor names what is missing, and the log too.
+    @Test func whatTheSystemRefusesIsNamed() throws {
+        let fixture = try Fixture("good")
+        defer { fixture.remove() }
+        let isolated = IsolationPolicy(isolated: ["org.example.engine"])
+        #expect(fixture.registry(isolation: isolated).doctor().allSatisfy { $0.problem == nil })
+        // Without Landlock and filters, as an old kernel is: a filter answers that there are none.
+        let wrapper = try Self.withoutSystemCalls(in: fixture, ["SYS_landlock_create_ruleset", "SYS_seccomp"])
+        let lines = LogLines()
+        let registry = fixture.registry(
+            isolation: isolated, child: PluginChildLauncher(program: wrapper), services: lines.services)
+        let problem = registry.doctor().compactMap(\.problem).first
+        #expect(problem?.contains("Landlock") == true && problem?.contains("seccomp") == true, "\(problem ?? "")")
+        let engine = try registry.consensus("engine")
+        #expect(lines.all.contains { $0.contains("Landlock") && $0.contains("seccomp") }, "\(lines.all)")
+        try engine.start(snapshot: [])
+        #expect(try engine.step(tick).count == 1)
+    }
+
+    /// A program that starts the host of children where these system calls do not exist.
+    private static func withoutSystemCalls(in fixture: Fixture, _ names: [String]) throws -> String {
+        let source = "\(fixture.prefix)/wrapper.c"
+        let checks = names.map { "BPF_JUMP(BPF_JMP|BPF_JEQ|BPF_K, \($0), 0, 1), BPF_STMT(BPF_RET|BPF_K, NO)," }
+        try Fixture.write(
+            source,
+            """
+            #include <errno.h>
+            #include <linux/filter.h>
+            #include <linux/seccomp.h>
+            #include <stddef.h>
+            #include <sys/prctl.h>
+            #include <sys/syscall.h>
+            #include <unistd.h>
+            #define NO (SECCOMP_RET_ERRNO | ENOSYS)
+            int main(int count, char **arguments) {
+                struct sock_filter code[] = {
+                    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+                    \(checks.joined(separator: " "))
+                    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+                struct sock_fprog program = {sizeof code / sizeof *code, code};
+                prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+                prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+                return execv("\(Fixture.childProgram)", arguments);
+            }
+            """)
+        #expect(system("cc -w '\(source)' -o '\(fixture.prefix)/wrapper'") == 0)
+        return "\(fixture.prefix)/wrapper"
+    }
+
     @Test(arguments: ["hang-create", "hang-init"])
     func aPluginThatIsNeverReadyIsKilled(source: String) throws {
         let fixture = try Fixture(source)

@@ -138,7 +138,7 @@ final class DirectTarget: CallTarget {
         case .verifierPlan, .judge: return try invokeVerifier(call, inputs)
         case .prepare, .taskStart, .usage, .kill, .collect: return try invokeRuntime(call, inputs)
         case .observe, .prove, .submit, .confirm: return try invokeBridge(call, inputs)
-        case .create, .configure, .destroy, .map, .unmap:
+        case .create, .configure, .destroy, .map, .unmap, .probe:
             throw fault(.protocolBroken, call.name, "not a call of an instance")
         }
     }

@@ -1,7 +1,7 @@
 /// The calls of all kinds, numbered for the protocol between host and child. Append only.
 enum PluginCall: UInt32, Sendable {
     case create = 1
-    case configure, destroy, map, unmap
+    case configure, destroy, map, unmap, probe
     case consensusStart = 16
     case step, snapshot, stop
     case capabilities = 32

@@ -75,6 +75,11 @@ final class ChildServer {
         case .destroy:
             target?.close()
             return []
+        case .probe:
+            guard target == nil, let name = parts.first,
+                let kind = PluginKind(rawValue: String(decoding: name, as: UTF8.self))
+            else { throw fault("probe is malformed") }
+            return [Plain.bytes(isolation_confine_early(Confinement(kind).permissions, 0))]
         case .map:
             guard parts.count == 2, let id = Plain.value(parts[0], as: UInt64.self),
                 let count = Plain.value(parts[1], as: UInt64.self)

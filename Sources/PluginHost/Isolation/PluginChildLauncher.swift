@@ -39,8 +39,9 @@ public struct PluginChildLauncher: Sendable {
         return path.hasSuffix("/vinculum") ? PluginChildLauncher() : nil
     }
 
-    /// Starts a child. Its environment has nothing of the host's but what finds libraries and programs.
-    func start(library: SealedLibrary) throws(Channel.Failure) -> (
+    /// Starts a child with a descriptor of its library, which it gets a copy of. Its environment has nothing of the host's
+    /// but what finds libraries and programs.
+    func start(library: Int32) throws(Channel.Failure) -> (
         process: pid_t, channel: Channel, errors: ChildErrorOutput
     ) {
         var pair: [Int32] = [-1, -1]
@@ -62,9 +63,36 @@ public struct PluginChildLauncher: Sendable {
             var environment = variables.map { strdup($0) } + [nil]
             var arguments = [strdup(program), strdup("plugin-child"), nil]
             defer { for text in environment + arguments { free(text) } }
-            return isolation_spawn(&arguments, &environment, socket, library.descriptor, standardError)
+            return isolation_spawn(&arguments, &environment, socket, library, standardError)
         }
         guard process > 0 else { throw .system(-process) }
         return (process, channel, errors)
+    }
+
+    /// What of a kind's confinement this system refuses, in words: a child confines itself and loads nothing.
+    func missingConfinement(_ kind: PluginKind) throws(PluginError) -> [String] {
+        func fault(_ message: String) -> PluginError {
+            PluginError(.system, plugin: kind.rawValue, call: PluginCall.probe.name, message)
+        }
+        let nothing = isolation_memory_file("vinculum-probe", 0)
+        guard nothing >= 0 else { throw fault("no memory file") }
+        defer { close(nothing) }
+        do throws(Channel.Failure) {
+            let child = try start(library: nothing)
+            defer {
+                kill(child.process, SIGKILL)
+                while waitpid(child.process, nil, 0) < 0 && errno == EINTR {}
+            }
+            let deadline = Deadline(after: startTimeout)
+            try child.channel.send(
+                Frame(.call, code: PluginCall.probe.rawValue, [Array(kind.rawValue.utf8)]), by: deadline)
+            let answer = try child.channel.receive(by: deadline)
+            guard answer.code == 0, let holds = Plain.value(answer.parts.first ?? [], as: Int32.self) else {
+                throw .broken
+            }
+            return Confinement(kind).missing(holds)
+        } catch {
+            throw fault("a process that shows what can be confined did not answer: \(error)")
+        }
     }
 }

@@ -127,11 +127,13 @@ extension PluginRegistry {
         do throws(PluginError) { _ = try TrustedKeys(folder: folders.trustedKeys) } catch {
             bad(error.plugin, error, "replace or remove this key file")
         }
+        var isolatedKinds: Set<PluginKind> = []
         for plugin in plugins {
             let state = plugin.isEnabled ? "enabled" : "installed, not enabled"
             do throws(PluginError) {
                 let (_, signer) = try examine(plugin)
                 let place = isolation.decide(plugin.manifest, signer: signer).isolation
+                if place == .process { isolatedKinds.insert(plugin.manifest.kind) }
                 let home = place == .process ? "in a process of its own" : "in the host's process"
                 findings.append(
                     PluginFinding(
@@ -155,6 +157,7 @@ extension PluginRegistry {
                     plugin: name, problem: "is enabled and not installed",
                     remedy: "remove \(folders.enabled)/\(file), or install the plugin", detail: ""))
         }
+        findings += confinementFindings(isolatedKinds)
         if plugins.isEmpty && problems.isEmpty {
             findings.append(
                 PluginFinding(
@@ -162,5 +165,22 @@ extension PluginRegistry {
                     remedy: "set plugins.folder, or install plugins", detail: ""))
         }
         return findings
+    }
+
+    /// What this system refuses the processes of plugins: they run all the same, and the operator should know.
+    private func confinementFindings(_ kinds: Set<PluginKind>) -> [PluginFinding] {
+        guard let child else { return [] }
+        return kinds.sorted { $0.rawValue < $1.rawValue }.compactMap { kind in
+            do throws(PluginError) {
+                let missing = try child.missingConfinement(kind)
+                if missing.isEmpty { return nil }
+                return PluginFinding(
+                    plugin: kind.rawValue,
+                    problem: "this system refuses the plugin's process: \(missing.joined(separator: "; "))",
+                    remedy: "allow user namespaces, Landlock and seccomp to this user or container", detail: "")
+            } catch {
+                return PluginFinding(plugin: kind.rawValue, problem: error.message, remedy: error.remedy, detail: "")
+            }
+        }
     }
 }

@@ -19,7 +19,7 @@ public struct PluginRegistry: Sendable {
     private let allowedUnsigned: Set<Digest>
     let isolation: IsolationPolicy
     /// How children are started. Nil in programs that cannot host them: a plugin that needs one is refused there.
-    private let child: PluginChildLauncher?
+    let child: PluginChildLauncher?
     static let manifestLimitBytes = 1 << 20
 
     public init(
