@@ -191,8 +191,8 @@ let package = Package(
         tests(
             "Node",
             [
-                "Node", "Federation", "Ledger", "PluginHost", "Primitives", "Privacy", "Storage", "TaskRunner",
-                "Tokens",
+                "Node", "NodeAPI", "Federation", "Ledger", "PluginHost", "Primitives", "Privacy", "Storage",
+                "TaskRunner", "Tokens",
                 "Training", .product(name: "Logging", package: "swift-log"),
             ]),
         .target(

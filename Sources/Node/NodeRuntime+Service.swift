@@ -10,7 +10,7 @@ extension NodeRuntime: NodeService {
 
     public func status() async throws(ServiceError) -> NodeStatus {
         let plugins = plugins
-        let (chain, started) = (chain, startedMilliseconds)
+        let (chain, started) = (chain, started)
         let aggregator = aggregator?.text
         let key = validatorKey
         return try await query { host in
@@ -29,7 +29,8 @@ extension NodeRuntime: NodeService {
                 engine: host.kernel.configuration.genesis.engine,
                 rulesVersion: UInt64(host.kernel.configuration.genesis.rulesVersion(at: head.height + 1)),
                 validators: head.validators.validators.count, pendingTransactions: host.kernel.mempool.count,
-                transactions: host.transactionCount, uptimeMilliseconds: WallClock.milliseconds() - started,
+                transactions: host.transactionCount,
+                uptimeMilliseconds: (ContinuousClock.now - started).wholeMilliseconds,
                 notes: notes, plugins: plugins, aggregator: aggregator)
         }
     }
@@ -68,17 +69,21 @@ extension NodeRuntime: NodeService {
         switch verified {
         case .failure(let refusal): throw Self.refused(refusal)
         case .success(let transaction):
-            let refusal = try await query { host in
+            return try await query { host in
                 try host.admit([transaction])
-                return host.refusal(of: transaction.id)
+                guard let refusal = host.refusal(of: transaction.id) else { return .pending(id: transaction.id) }
+                // Sent again after its block was made, as after a lost answer.
+                if let receipt = try Self.receipt(of: transaction.id, host) { return .decided(receipt) }
+                throw Self.refused(refusal)
             }
-            if let refusal { throw Self.refused(refusal) }
-            return .pending(id: transaction.id)
         }
     }
 
     private static func refused(_ refusal: Refusal) -> ServiceError {
-        ServiceError(.refused, refusal.detail, resultCode: refusal.code.rawValue)
+        if refusal.code == .mempoolFull {
+            return ServiceError(.busy, refusal.detail, hint: "try again later", resultCode: refusal.code.rawValue)
+        }
+        return ServiceError(.refused, refusal.detail, resultCode: refusal.code.rawValue)
     }
 
     public func receipt(
@@ -154,9 +159,11 @@ extension NodeRuntime: NodeService {
     ) async throws(ServiceError) -> ProvenListing {
         try await query { host in
             try host.checkDurable()
+            let store = host.state().store
+            try ListingLimit.check(prefix, in: store)
             let proven = host.prove(prefix: prefix)
             let from = start.map { $0 + [0] } ?? []
-            let entries = host.state().store.scan(prefix: prefix, from: from, limit: limit + 1)
+            let entries = store.scan(prefix: prefix, from: from, limit: limit + 1)
             return ProvenListing(
                 prefix: prefix, entries: entries.prefix(limit).map { .init(path: $0.path, value: $0.value) },
                 hasMore: entries.count > limit, proof: proven?.proof.encoded() ?? [],
@@ -184,28 +191,38 @@ extension NodeRuntime: NodeService {
     }
 
     public func events(_ query: EventQuery) async throws(ServiceError) -> EventPage {
+        guard query.filter.kind == nil || query.filter.module != nil else {
+            throw ServiceError(.malformed, "needs the module that the kind is of", field: "kind")
+        }
         let deadline = ContinuousClock.now + query.wait
+        var query = query
         while true {
             let height = signal.height
-            let page = try await self.query { try Self.events(query, $0) }
+            let (page, isAtEnd) = try await self.query { [query] host in try Self.events(query, host) }
+            if !page.events.isEmpty || Task.isCancelled { return page }
+            query.after = page.next
+            guard isAtEnd else { continue }
             let left = deadline - ContinuousClock.now
-            if !page.events.isEmpty || left <= .zero || Task.isCancelled { return page }
+            if left <= .zero { return page }
             await signal.wait(above: height, atMost: left)
         }
     }
 
-    private static func events(_ query: EventQuery, _ host: KernelHost) throws -> EventPage {
+    /// Blocks that are read for a page before the kernel's thread does something else.
+    private static let blocksPerPage = 4_096
+
+    private static func events(_ query: EventQuery, _ host: KernelHost) throws -> (EventPage, isAtEnd: Bool) {
         let filter = query.filter
         let found = try host.archive.events(
             after: query.after.sequence, module: filter.module, kind: filter.kind, pathPrefix: filter.pathPrefix,
-            account: filter.account, limit: query.limit)
+            account: filter.account, limit: query.limit, blockLimit: blocksPerPage)
         let records = found.events.map { logged in
             EventRecord(
                 cursor: EventCursor(sequence: logged.cursor), height: logged.height, module: logged.event.module,
                 kind: logged.event.kind, path: logged.event.path, accounts: logged.event.accounts,
                 payload: logged.event.payload)
         }
-        return EventPage(events: records, next: EventCursor(sequence: found.next))
+        return (EventPage(events: records, next: EventCursor(sequence: found.next)), found.isAtEnd)
     }
 
     public func namedCursor(_ name: String) async throws(ServiceError) -> EventCursor? {
@@ -216,6 +233,9 @@ extension NodeRuntime: NodeService {
     }
 
     public func setNamedCursor(_ name: String, to cursor: EventCursor) async throws(ServiceError) {
+        guard cursor <= .last else {
+            throw ServiceError(.malformed, "has to be a number of at most \(EventCursor.last)", field: "cursor")
+        }
         try await query { try $0.archive.database.setCursor(name, to: cursor.sequence) }
     }
 
@@ -231,8 +251,9 @@ extension NodeRuntime: NodeService {
             throw error
         } catch LedgerArchiveError.notFound(let what) {
             throw ServiceError(.notFound, "not found: \(what)")
-        } catch LedgerArchiveError.storage(.pruned(let height)) {
-            throw ServiceError(.pruned, "history before height \(height) is not kept here")
+        } catch LedgerArchiveError.storage(.pruned(let height, let sequence)) {
+            throw ServiceError(
+                .pruned, "history before height \(height) is not kept here", firstKeptSequence: sequence)
         } catch let error as Refusal {
             throw Self.refused(error)
         } catch is ThreadStopped {

@@ -7,8 +7,17 @@ final class Connection {
         case readWrite, readOnly
     }
 
-    /// SQLITE_IOERR_FSYNC, a macro that Swift does not import.
-    private static let syncFailed = SQLITE_IOERR | (4 << 8)
+    /// SQLITE_IOERR_FSYNC and SQLITE_IOERR_DIR_FSYNC, macros that Swift does not import.
+    private static let syncFailed = [SQLITE_IOERR | (4 << 8), SQLITE_IOERR | (5 << 8)]
+
+    /// Whether a sync failed, for whatever reason: the system may have dropped what it could not write, and would say
+    /// so only once.
+    static func isFailedSync(_ error: StorageError) -> Bool {
+        switch error {
+        case .sqlite(let code, _, _), .diskFull(let code, _, _): syncFailed.contains(code)
+        default: false
+        }
+    }
 
     let handle: OpaquePointer
     let path: String
@@ -122,7 +131,7 @@ final class Connection {
             try run("COMMIT")
             return answer
         } catch {
-            if case .sqlite(Self.syncFailed, _, _) = error { mustReopen = true }
+            if Self.isFailedSync(error) { mustReopen = true }
             // SQLite undoes by itself after some errors; a second undo would then fail for no reason.
             if sqlite3_get_autocommit(handle) == 0 {
                 do throws(StorageError) { try run("ROLLBACK") } catch { mustReopen = true }

@@ -31,21 +31,25 @@ public struct EventFilter: Equatable, Sendable {
     }
 }
 
-/// A page of events. `next` is the cursor to ask with the next time, also when nothing matched.
+/// A page of events. `next` is the cursor to ask with the next time, also when nothing matched: it is past all that was
+/// looked at, so that a subscriber for whom there is nothing does not fall behind what is kept.
 public struct EventPage: Equatable, Sendable {
     public let events: [StoredEvent]
     public let next: UInt64
+    /// Nothing was left out because of a limit.
+    public let isAtEnd: Bool
 }
 
 extension LedgerReader {
     /// The events after a cursor (the sequence number last seen, 0 at first) that pass the filter, in order.
     /// A cursor before the pruned part answers `.pruned`.
+    ///
+    /// - Parameter blockLimit: at least 2; the page ends after so many blocks, whether anything was found or not.
     public func events(
-        after cursor: UInt64, matching filter: EventFilter = EventFilter(), limit: Int = 1_000
+        after cursor: UInt64, matching filter: EventFilter = EventFilter(), limit: Int = 1_000, blockLimit: Int = .max
     ) throws(StorageError) -> EventPage {
-        if let kept = try metaNumber("first_kept_sequence"), cursor + 1 < kept {
-            throw .pruned(firstKeptHeight: try firstKeptHeight())
-        }
+        // The file holds no larger number, so that no event has one.
+        guard cursor < UInt64(Int64.max) else { return EventPage(events: [], next: cursor, isAtEnd: true) }
         let key: UInt32? =
             if let account = filter.account { EventKeys.account(account) } else {
                 filter.module.map { module in
@@ -53,11 +57,20 @@ extension LedgerReader {
                 }
             }
         return try connection.reading { () throws(StorageError) in
+            if let kept = try metaNumber("first_kept_sequence"), cursor + 1 < kept {
+                throw .pruned(firstKeptHeight: try firstKeptHeight(), firstKeptSequence: kept)
+            }
             var found: [StoredEvent] = []
             var next = cursor
+            var blocksLeft = blockLimit
+            var isAtEnd = true
             let collect: ([StoredEvent]) -> Bool = { events in
+                isAtEnd = blocksLeft > 0
+                guard isAtEnd else { return false }
+                blocksLeft -= 1
                 for stored in events where stored.sequence > cursor {
-                    if found.count >= limit { return false }
+                    isAtEnd = found.count < limit
+                    guard isAtEnd else { return false }
                     next = max(next, stored.sequence)
                     if filter.matches(stored.event) { found.append(stored) }
                 }
@@ -68,7 +81,8 @@ extension LedgerReader {
             } else {
                 try eachBlock(after: cursor, collect)
             }
-            return EventPage(events: found, next: next)
+            if isAtEnd { next = max(next, try lastSequence()) }
+            return EventPage(events: found, next: next, isAtEnd: isAtEnd)
         }
     }
 

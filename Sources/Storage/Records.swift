@@ -78,6 +78,7 @@ extension LedgerDatabase {
 
     /// Remembers how far a subscriber has come; synced when this returns. A cursor may move back, to see events again.
     public func setCursor(_ name: String, to sequence: UInt64) throws(StorageError) {
+        guard sequence <= UInt64(Int64.max) else { throw .outOfRange("cursor \(sequence)") }
         try syncedTransaction { () throws(StorageError) in
             try connection.run("INSERT OR REPLACE INTO cursors VALUES(?, ?)", .text(name), .key(sequence))
         }

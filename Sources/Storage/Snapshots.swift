@@ -73,6 +73,19 @@ extension LedgerDatabase {
         }
     }
 
+    /// Deletes snapshots that turned out to be damaged, and the chunks that no other one uses.
+    public func deleteSnapshots(_ heights: [UInt64]) throws(StorageError) {
+        try connection.transaction { () throws(StorageError) in
+            for height in heights { try connection.run("DELETE FROM snapshots WHERE height = ?", .key(height)) }
+            try deleteUnusedChunks()
+        }
+    }
+
+    private func deleteUnusedChunks() throws(StorageError) {
+        try connection.run("DELETE FROM snapshot_chunks WHERE height NOT IN (SELECT height FROM snapshots)")
+        try connection.run("DELETE FROM chunks WHERE digest NOT IN (SELECT digest FROM snapshot_chunks)")
+    }
+
     /// Makes the snapshot count, then deletes all but the newest `keeping` and the chunks that nobody uses any more.
     public func finishSnapshot(height: UInt64, keeping count: Int = 2) throws(StorageError) {
         try connection.transaction { () throws(StorageError) in
@@ -82,8 +95,7 @@ extension LedgerDatabase {
                 DELETE FROM snapshots WHERE height NOT IN
                     (SELECT height FROM snapshots WHERE complete = 1 ORDER BY height DESC LIMIT ?)
                 """, .integer(Int64(max(1, count))))
-            try connection.run("DELETE FROM snapshot_chunks WHERE height NOT IN (SELECT height FROM snapshots)")
-            try connection.run("DELETE FROM chunks WHERE digest NOT IN (SELECT digest FROM snapshot_chunks)")
+            try deleteUnusedChunks()
         }
     }
 }

@@ -18,8 +18,9 @@ public enum StorageError: Error, Equatable, Sendable {
     case corruptRow(table: String, key: UInt64)
     /// SQLite's own integrity check found damage.
     case damaged(String)
-    /// The data below this height has been deleted on purpose.
-    case pruned(firstKeptHeight: UInt64)
+    /// The data below this height has been deleted on purpose. Whoever asked for events can go on before the first one
+    /// that is kept.
+    case pruned(firstKeptHeight: UInt64, firstKeptSequence: UInt64? = nil)
     /// A block that does not follow the last one.
     case wrongHeight(expected: UInt64, given: UInt64)
     /// A signature at or before the last signed place, over other bytes, was refused.
@@ -47,7 +48,7 @@ extension StorageError: CustomStringConvertible {
             "the database has format \(found), which cannot be migrated to \(supported)"
         case .corruptRow(let table, let key): "row \(key) of \(table) is corrupt"
         case .damaged(let detail): "the database is damaged: \(detail)"
-        case .pruned(let height): "pruned: the first kept height is \(height)"
+        case .pruned(let height, _): "pruned: the first kept height is \(height)"
         case .wrongHeight(let expected, let given): "block \(given) does not follow: expected \(expected)"
         case .wouldEquivocate(let last):
             "refused to sign: already signed height \(last.height) round \(last.round) step \(last.step)"

@@ -187,7 +187,9 @@ func block(_ height: UInt64, transactions: Int = 3) -> (BlockRecord, BlockIndexe
         }
         while try !database.prune(below: 30, batch: 7) {}
         #expect(throws: StorageError.pruned(firstKeptHeight: 30)) { try database.body(height: 29) }
-        #expect(throws: StorageError.pruned(firstKeptHeight: 30)) { try database.events(after: 0) }
+        #expect(throws: StorageError.pruned(firstKeptHeight: 30, firstKeptSequence: 88)) {
+            try database.events(after: 0)
+        }
         #expect(try database.summary(height: 29) != nil)
         #expect(try database.body(height: 30) != nil)
         #expect(try database.events(after: 87).events.count == 63)

@@ -10,14 +10,14 @@ extension LedgerArchive {
     }
 
     /// Events after a cursor (0 at first), in order, and the cursor to go on from. Delivered at least once: a
-    /// subscriber stores the cursor after it has acted.
+    /// subscriber stores the cursor after it has acted. After `blockLimit` blocks the page ends, and is not at the end.
     public func events(
         after cursor: UInt64, module: String? = nil, kind: String? = nil, pathPrefix: [UInt8]? = nil,
-        account: AccountID? = nil, limit: Int = 1_000
-    ) throws(LedgerArchiveError) -> (events: [LoggedEvent], next: UInt64) {
+        account: AccountID? = nil, limit: Int = 1_000, blockLimit: Int = .max
+    ) throws(LedgerArchiveError) -> (events: [LoggedEvent], next: UInt64, isAtEnd: Bool) {
         let filter = EventFilter(module: module, kind: kind, pathPrefix: pathPrefix, account: account?.bytes)
         let page = try stored { () throws(StorageError) in
-            try database.events(after: cursor, matching: filter, limit: limit)
+            try database.events(after: cursor, matching: filter, limit: limit, blockLimit: blockLimit)
         }
         var events: [LoggedEvent] = []
         for found in page.events {
@@ -34,7 +34,7 @@ extension LedgerArchive {
                         module: found.event.module, kind: found.event.kind, path: found.event.path, accounts: accounts,
                         payload: found.event.payload)))
         }
-        return (events, page.next)
+        return (events, page.next, page.isAtEnd)
     }
 
     // MARK: Receipts

@@ -77,6 +77,11 @@ public final class LedgerArchive {
         blocksSinceSnapshot += 1
     }
 
+    /// False while the policy asks for no snapshot whatever the state's size.
+    public var mayWantSnapshot: Bool {
+        blocksSinceSnapshot >= snapshotPolicy.blockCount || changedByteCount >= snapshotPolicy.leastByteCount
+    }
+
     /// Whether the policy asks for a snapshot of a state of so many bytes.
     public func wantsSnapshot(stateByteCount: Int) -> Bool {
         blocksSinceSnapshot >= snapshotPolicy.blockCount

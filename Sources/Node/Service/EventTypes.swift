@@ -11,11 +11,14 @@ public struct EventCursor: Hashable, Comparable, Sendable, CustomStringConvertib
 
     public static let start = EventCursor(sequence: 0)
 
+    /// The last position that a ledger can hold.
+    public static let last = EventCursor(sequence: UInt64(Int64.max))
+
     public init?(text: some StringProtocol) {
         // Digits only: `UInt64("+1")` would be taken by the standard library.
-        guard !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = UInt64(text) else {
-            return nil
-        }
+        guard !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = UInt64(text),
+            number <= EventCursor.last.sequence
+        else { return nil }
         self.init(sequence: number)
     }
 
@@ -27,6 +30,7 @@ public struct EventCursor: Hashable, Comparable, Sendable, CustomStringConvertib
 /// Which events a subscriber wants; nil fields do not restrict.
 public struct EventFilter: Hashable, Sendable {
     public var module: String?
+    /// A kind of `module`'s events; refused without one, since kinds have their names within a module.
     public var kind: String?
     public var account: AccountID?
     public var pathPrefix: [UInt8]?
@@ -38,17 +42,6 @@ public struct EventFilter: Hashable, Sendable {
         self.kind = kind
         self.account = account
         self.pathPrefix = pathPrefix
-    }
-
-    /// Whether an event with these properties passes.
-    public func admits(module: String, kind: String, path: [UInt8]?, accounts: [AccountID]) -> Bool {
-        if let wanted = self.module, wanted != module { return false }
-        if let wanted = self.kind, wanted != kind { return false }
-        if let account, !accounts.contains(account) { return false }
-        if let pathPrefix {
-            guard let path, path.starts(with: pathPrefix) else { return false }
-        }
-        return true
     }
 }
 

@@ -21,7 +21,7 @@ extension APIResponder {
             try query.allow("cursor")
             let name = try cursorName(parameter)
             guard let cursor = query.text("cursor").flatMap({ EventCursor(text: $0) }) else {
-                throw ServiceError(.malformed, "has to be a number", field: "cursor")
+                throw ServiceError(.malformed, "has to be a number of at most \(EventCursor.last)", field: "cursor")
             }
             try await service.setNamedCursor(name, to: cursor)
             return present(["name": .text(name), "cursor": .text("\(cursor)")], request)
@@ -35,7 +35,7 @@ extension APIResponder {
         // A browser that reconnects sends the last id it saw, which is newer than the address it was opened with.
         if let text = request.headers[Self.lastEventID] ?? query.text("after") {
             guard let cursor = EventCursor(text: text) else {
-                throw ServiceError(.malformed, "has to be a number", field: "after")
+                throw ServiceError(.malformed, "has to be a number of at most \(EventCursor.last)", field: "after")
             }
             after = cursor
         }
@@ -43,6 +43,9 @@ extension APIResponder {
             module: query.text("module"), kind: query.text("kind"),
             account: try query.text("account").map { try account($0, field: "account") },
             pathPrefix: try path("prefix", query))
+        guard filter.kind == nil || filter.module != nil else {
+            throw ServiceError(.malformed, "needs the module that the kind is of", field: "kind")
+        }
         let limit = Int(try query.unsigned("limit", 1...1000, default: 100))
         if request.headers[.accept]?.contains("text/event-stream") == true {
             guard let place = streams.take() else {

@@ -118,11 +118,7 @@ package final class FixtureService: NodeService {
             var place = start
             while place < all.count, page.count < query.limit {
                 let event = all[place]
-                if query.filter.admits(
-                    module: event.module, kind: event.kind, path: event.path, accounts: event.accounts)
-                {
-                    page.append(event)
-                }
+                if Self.passes(event, query.filter) { page.append(event) }
                 place += 1
             }
             if !page.isEmpty || ContinuousClock.now >= deadline || Task.isCancelled {
@@ -130,6 +126,14 @@ package final class FixtureService: NodeService {
             }
             try? await Task.sleep(for: .milliseconds(5))
         }
+    }
+
+    private static func passes(_ event: EventRecord, _ filter: EventFilter) -> Bool {
+        if let module = filter.module, module != event.module { return false }
+        if let kind = filter.kind, kind != event.kind { return false }
+        if let account = filter.account, !event.accounts.contains(account) { return false }
+        guard let prefix = filter.pathPrefix else { return true }
+        return event.path?.starts(with: prefix) == true
     }
 
     package func namedCursor(_ name: String) async throws(ServiceError) -> EventCursor? {
