@@ -19,7 +19,7 @@ public final class NodeRuntime: Sendable {
     let signal: CommitSignal
     let objects: ObjectStore
     let logger: Logger
-    let startedMilliseconds: UInt64
+    let started = ContinuousClock.now
     let plugins: [NodeStatus.PluginStatus]
     let validatorKey: PublicKey
     /// The account that jobs name to have this node aggregate for them.
@@ -49,6 +49,7 @@ public final class NodeRuntime: Sendable {
             id: manifest.id, kind: manifest.kind.rawValue, version: "\(manifest.version)",
             isolation: engine.isIsolated ? "process" : "in-process", healthy: true)
         let isValidator = genesis.validators.power(of: key.publicKey) != nil
+        try checkDurability(configuration, isValidator: isValidator)
         let path = "\(configuration.dataFolder)/ledger.sqlite"
         try DurableFile.makeFolder(configuration.dataFolder)
         // The instance is made here and used by the kernel's thread alone from then on.
@@ -73,6 +74,22 @@ public final class NodeRuntime: Sendable {
             aggregatorKey: aggregatorKey)
     }
 
+    /// A validator that forgets a block after a loss of power could sign another one of that height.
+    static func checkDurability(_ configuration: NodeConfiguration, isValidator: Bool) throws(ConfigurationError) {
+        guard isValidator, configuration.durability == "normal" else { return }
+        let key = "ledger.durability"
+        var (file, origin) = ("node.toml", String?.none)
+        switch configuration.resolved.origins[key] {
+        case .file(let path): file = path
+        case .some(let other): origin = other.description
+        case nil: break
+        }
+        let problem = ConfigurationError.Problem(
+            key: key, origin: origin, reason: "is \"normal\", and this node is a validator of its chain",
+            hint: "\"full\" keeps what a validator has signed")
+        throw ConfigurationError(file: file, problems: [problem])
+    }
+
     /// A kernel for a new chain, or one that goes on where the archive ends.
     static func kernel(
         _ genesis: Genesis, _ archive: LedgerArchive, _ engine: any ConsensusEngine, key: SecretKey?,
@@ -84,7 +101,10 @@ public final class NodeRuntime: Sendable {
         settings.mempoolLimits.pendingPerAccount = configuration.mempoolPerAccount
         settings.mempoolLimits.byteCount = configuration.mempoolLimitBytes
         guard let restored = try archive.restore(genesis: genesis, rules: rules) else {
-            return try Kernel(settings, engine: engine)
+            var kernel = try Kernel(settings, engine: engine)
+            // Later lives, and later programs, go on from this first state and execute no genesis.
+            try archive.takeSnapshot(of: kernel.committedState().store, height: 0)
+            return kernel
         }
         return try Kernel(
             settings, engine: engine, state: restored.state, head: restored.head, history: restored.history)
@@ -106,7 +126,6 @@ public final class NodeRuntime: Sendable {
         self.validatorKey = validatorKey
         self.aggregatorKey = aggregatorKey
         aggregator = aggregatorKey.map { AccountID($0.publicKey) }
-        startedMilliseconds = WallClock.milliseconds()
     }
 
     /// Runs the node's agents until the task is cancelled, then stops the kernel.

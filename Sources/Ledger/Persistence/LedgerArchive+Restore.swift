@@ -14,22 +14,26 @@ public struct RestoredLedger {
 }
 
 extension LedgerArchive {
-    /// Restores the last committed state: the newest snapshot (or the genesis) and the change sets after it, compared
-    /// at the end with the state root of the last header. Nothing is executed again. Nil for a database without blocks.
+    /// Restores the last committed state: the newest snapshot and the change sets after it, compared at the end with
+    /// the state root of the last header. A snapshot that is damaged is deleted, and the one before it takes its place.
+    /// Nothing is executed again, unless the file holds no snapshot. Nil for a database without either.
+    ///
+    /// - Parameter makeStore: an empty store for each attempt.
     public func restore(
-        genesis: Genesis, rules: Rules, store: any StateStore = MemoryStateStore()
+        genesis: Genesis, rules: Rules, makeStore: () -> any StateStore = { MemoryStateStore() }
     ) throws(LedgerArchiveError) -> RestoredLedger? {
+        let heights = try stored { () throws(StorageError) in try database.snapshotHeights() }
         guard let last = try stored({ () throws(StorageError) in try database.lastHeight() }),
             let summary = try stored({ () throws(StorageError) in try database.summary(height: last) })
-        else { return nil }
+        else {
+            guard heights.first == 0 else { return nil }
+            return try restoreGenesis(genesis, rules, into: makeStore())
+        }
         let (certified, beacon) = try LedgerArchive.certified(summary)
         do { try TrustAnchor(genesis: genesis).verify(certified) } catch {
             throw .corrupt("the last header is not certified: \(error)")
         }
-        let start = try restoreState(into: store, through: last, genesis: genesis, rules: rules)
-        guard store.rootOnAllCores() == certified.header.stateRoot else {
-            throw .corrupt("the restored state has not the root that header \(last) certifies")
-        }
+        let (store, start) = try restoreState(heights, certified.header, genesis, rules, makeStore)
         let history: TransactionHistory
         do {
             history = try TransactionHistory(size: certified.header.historySize) {
@@ -41,36 +45,93 @@ extension LedgerArchive {
         guard history.root() == certified.header.historyRoot else {
             throw .corrupt("the restored history has not the root that header \(last) certifies")
         }
-        do {
-            return RestoredLedger(
-                state: try LedgerState(restored: store, rules: rules, chain: genesis.chain),
-                head: ChainHead(certified: certified, beacon: beacon, validators: genesis.validators), history: history,
-                snapshotHeight: start)
-        } catch {
+        return RestoredLedger(
+            state: try LedgerArchive.state(store, rules, genesis),
+            head: ChainHead(certified: certified, beacon: beacon, validators: genesis.validators), history: history,
+            snapshotHeight: start)
+    }
+
+    /// The first state, as it was when the database was made: a later program does not have to come to the same one.
+    private func restoreGenesis(
+        _ genesis: Genesis, _ rules: Rules, into store: any StateStore
+    ) throws(LedgerArchiveError) -> RestoredLedger {
+        guard let snapshot = try stored({ () throws(StorageError) in try database.snapshot(height: 0) }) else {
+            throw .corrupt("the snapshot of the genesis is missing")
+        }
+        try fill(store, from: snapshot, through: 0)
+        guard store.rootOnAllCores().bytes == snapshot.root else {
+            throw .corrupt("the snapshot of the genesis has not its root")
+        }
+        return RestoredLedger(
+            state: try LedgerArchive.state(store, rules, genesis), head: ChainHead(genesis: genesis),
+            history: TransactionHistory(), snapshotHeight: 0)
+    }
+
+    private static func state(
+        _ store: any StateStore, _ rules: Rules, _ genesis: Genesis
+    ) throws(LedgerArchiveError) -> LedgerState {
+        do { return try LedgerState(restored: store, rules: rules, chain: genesis.chain) } catch {
             throw .corrupt(error.detail)
         }
     }
 
-    /// Fills the store from the newest snapshot and the change sets after it, or executes the genesis and applies all
-    /// change sets; returns the height of the snapshot. The order of paths lets both be read as one sorted list, which
-    /// the store takes without looking for the places.
+    /// The state of the last header, from the newest snapshot that leads to it.
     private func restoreState(
-        into store: any StateStore, through last: UInt64, genesis: Genesis, rules: Rules
-    ) throws(LedgerArchiveError) -> UInt64 {
-        let heights = try stored { () throws(StorageError) in try database.snapshotHeights() }
-        guard let height = heights.first,
-            let snapshot = try stored({ () throws(StorageError) in try database.snapshot(height: height) })
-        else {
-            do { try LedgerState.makeGenesis(genesis, rules: rules, store: store) } catch {
-                throw .corrupt("the genesis does not execute: \(error)")
+        _ heights: [UInt64], _ header: Header, _ genesis: Genesis, _ rules: Rules, _ makeStore: () -> any StateStore
+    ) throws(LedgerArchiveError) -> (store: any StateStore, snapshotHeight: UInt64) {
+        func check(_ store: any StateStore) throws(LedgerArchiveError) {
+            guard store.rootOnAllCores() == header.stateRoot else {
+                throw .corrupt("the restored state has not the root that header \(header.height) certifies")
             }
-            var walk = ReplayedChanges.Walk(try changeSets(after: 0, through: last))
-            _ = try walk.advance(through: nil) { (path, value) throws(LedgerArchiveError) in
-                guard let value else { return store.delete([UInt8](path)) }
-                do { try store.put([UInt8](path), [UInt8](value)) } catch { throw .corrupt("a change: \(error)") }
-            }
-            return 0
         }
+        var damaged: [UInt64] = []
+        var failure: LedgerArchiveError?
+        for height in heights where height <= header.height {
+            let store = makeStore()
+            do throws(LedgerArchiveError) {
+                guard let snapshot = try stored({ () throws(StorageError) in try database.snapshot(height: height) })
+                else { continue }
+                try fill(store, from: snapshot, through: header.height)
+                try check(store)
+            } catch {
+                damaged.append(height)
+                failure = failure ?? error
+                continue
+            }
+            // Its chunks would be taken for good ones by the next snapshot.
+            let dropped = damaged
+            if !dropped.isEmpty {
+                try stored { () throws(StorageError) in try database.deleteSnapshots(dropped) }
+            }
+            return (store, height)
+        }
+        if let failure { throw failure }
+        let store = makeStore()
+        try execute(genesis, rules, through: header.height, into: store)
+        try check(store)
+        return (store, 0)
+    }
+
+    /// For a file without a snapshot: the genesis is executed, and all change sets applied.
+    private func execute(
+        _ genesis: Genesis, _ rules: Rules, through last: UInt64, into store: any StateStore
+    ) throws(LedgerArchiveError) {
+        do { try LedgerState.makeGenesis(genesis, rules: rules, store: store) } catch {
+            throw .corrupt("the genesis does not execute: \(error)")
+        }
+        var walk = ReplayedChanges.Walk(try changeSets(after: 0, through: last))
+        _ = try walk.advance(through: nil) { (path, value) throws(LedgerArchiveError) in
+            guard let value else { return store.delete([UInt8](path)) }
+            do { try store.put([UInt8](path), [UInt8](value)) } catch { throw .corrupt("a change: \(error)") }
+        }
+    }
+
+    /// Fills a store from a snapshot and the change sets after it. The order of paths lets both be read as one sorted
+    /// list, which the store takes without looking for the places.
+    private func fill(
+        _ store: any StateStore, from snapshot: SnapshotSummary, through last: UInt64
+    ) throws(LedgerArchiveError) {
+        let height = snapshot.height
         var walk = ReplayedChanges.Walk(try changeSets(after: height, through: last))
         // Checked as a whole at the end, by the root that a header certifies.
         let append: (UnsafeRawBufferPointer, UnsafeRawBufferPointer?) throws(LedgerArchiveError) -> Void = {
@@ -88,7 +149,6 @@ extension LedgerArchive {
             }
         }
         _ = try walk.advance(through: nil, append)
-        return height
     }
 
     /// Reads, checks and sorts the change sets of the heights after one.
