@@ -58,7 +58,7 @@ struct BenchNode {
     private mutating func run(_ event: KernelEvent) throws {
         var events = [event]
         while let event = events.popLast() {
-            for effect in try kernel.step(event) {
+            for effect in kernel.step(event) {
                 switch effect {
                 case .persist(let block):
                     try archive.append(block)

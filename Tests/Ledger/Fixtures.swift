@@ -105,7 +105,7 @@ struct TestChain {
     mutating func run(_ event: KernelEvent) throws {
         var events = [event]
         while let event = events.popLast() {
-            for effect in try kernel.step(event) {
+            for effect in kernel.step(event) {
                 switch effect {
                 case .persist(let block):
                     try archive?.append(block)
@@ -118,6 +118,7 @@ struct TestChain {
                 case .rejected(_, let refusal): refusals.append(refusal)
                 case .engineFailed(let fault): faults.append(fault)
                 case .persistEngine(let state): engineStates.append(state)
+                case .stopped(let error): throw error
                 default: break
                 }
             }

@@ -58,19 +58,6 @@ import Testing
         #expect(throws: TrustError.self) { try vector.path(to: 3) { _, _, _ in nil } }
     }
 
-    @Test("a safe signer goes forward only, and may repeat itself") func safeSigner() {
-        func vote(_ height: UInt64, _ round: UInt32, _ step: Vote.Step, _ number: Int = 0) -> Vote {
-            Vote(chain: LedgerHarness.chain, height: height, round: round, step: step, headerID: id(number))
-        }
-        var signer = SafeSigner()
-        let steps: [(Vote, Bool)] = [
-            (vote(5, 0, .prepare), true), (vote(5, 0, .prepare), true), (vote(5, 0, .prepare, 1), false),
-            (vote(5, 0, .commit), true), (vote(5, 0, .prepare), false), (vote(5, 1, .prepare), true),
-            (vote(4, 9, .commit), false), (vote(6, 0, .prepare), true), (vote(5, 9, .commit), false),
-        ]
-        for (vote, isGranted) in steps { #expect(signer.grant(vote) == isGranted, "\(vote)") }
-    }
-
     @Test("a certificate needs the threshold, known keys and good signatures") func certificates() throws {
         let keys = (1...4 as ClosedRange<UInt64>).map { LedgerHarness.key($0) }
         let set = try #require(ValidatorSet(keys.map { .init(key: $0.publicKey) }, threshold: 3))

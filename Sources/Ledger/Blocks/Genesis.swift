@@ -36,6 +36,9 @@ public struct Genesis: Hashable, Sendable, CBORCodable {
     public let rules: [RulesActivation]
     /// A section for each module that wants one.
     public let sections: CBORMap
+    /// The end of the year 9999: deadlines are counted from block times, and their sums have to fit.
+    public static let latestMilliseconds: UInt64 = 253_402_300_799_999
+
     /// The chain's id. Kept, since a genesis may hold a million allocations.
     public let chain: CID
 
@@ -92,6 +95,9 @@ public struct Genesis: Hashable, Sendable, CBORCodable {
         try decoder.array(count: 8)
         name = try decoder.text()
         timeMilliseconds = try decoder.unsigned()
+        guard timeMilliseconds <= Genesis.latestMilliseconds else {
+            throw decoder.invalid("a chain begins before the year 10000")
+        }
         engine = try decoder.text()
         engineParameters = try Genesis.map(&decoder)
         validators = try decoder.value()

@@ -17,6 +17,8 @@ extension Kernel {
 
     /// Checks what can be checked before a transaction waits. Whoever passes may still fail in its block.
     mutating func admit(_ transaction: VerifiedTransaction) throws(Refusal) {
+        // Of the committed state: a candidate may never be decided.
+        revertApplied()
         let body = transaction.body
         let parameters = state.parameters
         guard body.chain == chain else { throw Refusal(.wrongChain, "the transaction is for \(body.chain)") }
@@ -35,6 +37,14 @@ extension Kernel {
         let payer = try body.payer.map { (id) throws(Refusal) in try state.account(id) } ?? account
         guard payer.balance >= body.feeLimit else {
             throw Refusal(.payerCannotPay, "the payer has \(payer.balance); the fee limit is \(body.feeLimit)")
+        }
+        if body.payer != nil {
+            // Without the payer's consent it is in no block, and would wait at somebody else's expense.
+            var execution = state.begin(
+                BlockInfo(
+                    height: head.height + 1, timeMilliseconds: head.timeMilliseconds, beacon: head.beacon,
+                    proposer: body.account))
+            try execution.checkPayer(of: transaction)
         }
         try mempool.insert(transaction, expected: account.sequences[body.lane])
     }

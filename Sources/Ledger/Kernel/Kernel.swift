@@ -43,6 +43,8 @@ public struct Kernel {
     var applied: (id: Digest, undo: StateUndo)?
     /// Decided, and on its way to the disk: the engine hears of it when it is durable.
     var persisting: CommittedBlock?
+    /// Why the kernel has stopped, if it has.
+    private var failure: KernelError?
 
     /// Blocks that the kernel keeps for the engine at once.
     static let attachmentLimit = 64
@@ -93,9 +95,23 @@ public struct Kernel {
     // MARK: The step
 
     /// Takes one event and answers effects. An engine's call that fails has no effect but `engineFailed`.
-    public mutating func step(_ event: KernelEvent) throws(KernelError) -> [KernelEffect] {
-        let time = event.timeMilliseconds
+    ///
+    /// Where the kernel cannot go on, the last effect is `stopped`: those before it hold, such as a block that is
+    /// acknowledged. From then on nothing but `stopped` is answered.
+    public mutating func step(_ event: KernelEvent) -> [KernelEffect] {
+        if let failure { return [.stopped(failure)] }
         var effects: [KernelEffect] = []
+        do throws(KernelError) {
+            try take(event, &effects)
+        } catch {
+            failure = error
+            effects.append(.stopped(error))
+        }
+        return effects
+    }
+
+    private mutating func take(_ event: KernelEvent, _ effects: inout [KernelEffect]) throws(KernelError) {
+        let time = event.timeMilliseconds
         switch event {
         case .start(let seed, _):
             try tell(
@@ -121,7 +137,6 @@ public struct Kernel {
         case .voteSigned(let vote, let signature, _): try tell(.voteSigned(vote, signature), time, &effects)
         case .persisted(let height, _): try persisted(height, time, &effects)
         }
-        return effects
     }
 
     private func waitingEvent() -> ConsensusEvent.Kind {

@@ -31,7 +31,7 @@ public enum KernelEffect: Sendable {
     case persistEngine([UInt8])
     /// Store a decided block in one transaction, synced; answer with `persisted`.
     case persist(CommittedBlock)
-    /// Sign, if `SafeSigner` permits; answer with `voteSigned`.
+    /// Sign, if the key has signed nothing else at this place or a later one; answer with `voteSigned`.
     case sign(Vote)
     case send(recipient: PublicKey, attachment: Block?, payload: [UInt8])
     case broadcast(attachment: Block?, payload: [UInt8])
@@ -44,6 +44,8 @@ public enum KernelEffect: Sendable {
     case evidence(Evidence)
     /// The engine's call failed; it had no effect, and the event may be repeated.
     case engineFailed(ConsensusFault)
+    /// The kernel cannot go on; what it answered before holds.
+    case stopped(KernelError)
 }
 
 /// A decided block with all that is stored of it.

@@ -64,8 +64,9 @@ public struct Mempool {
         let waiting = Waiting(transaction: transaction, arrival: nextArrival)
         if place < UInt64(queue.waiting.count) {
             let old = queue.waiting[Int(place)].transaction
-            let least = old.body.feeLimit.baseUnits + old.body.feeLimit.baseUnits / 10
-            guard body.feeLimit.baseUnits >= least, body.feeLimit > old.body.feeLimit else {
+            let limit = old.body.feeLimit.baseUnits
+            let (least, overflow) = limit.addingReportingOverflow(limit / 10)
+            guard !overflow, body.feeLimit.baseUnits >= least, body.feeLimit > old.body.feeLimit else {
                 throw Refusal(.replacementUnderpriced, "a fee limit a tenth above \(old.body.feeLimit) is needed")
             }
             ids.remove(old.id)
@@ -139,8 +140,8 @@ public struct Mempool {
     /// them.
     mutating func drop(_ transaction: VerifiedTransaction) -> [VerifiedTransaction] {
         let lane = Lane(account: transaction.body.account, number: transaction.body.lane)
-        guard var queue = lanes.removeValue(forKey: lane),
-            let place = queue.waiting.firstIndex(where: { $0.transaction.id == transaction.id })
+        guard let place = lanes[lane]?.waiting.firstIndex(where: { $0.transaction.id == transaction.id }),
+            var queue = lanes.removeValue(forKey: lane)
         else { return [] }
         let dropped = queue.waiting[place...].map(\.transaction)
         for transaction in dropped { forget(transaction) }

@@ -20,7 +20,7 @@ struct KernelHost: SerialThreadState {
     private let revival: EngineRevival?
     /// When the engine, whose process has ended, is started again.
     private var reviveAt: ContinuousClock.Instant?
-    private var lastTimeMilliseconds: UInt64 = 0
+    private var clock: KernelClock
     /// Why transactions left the mempool without a block, newest last.
     private var refusals: [Digest: Refusal] = [:]
     private var refusalOrder: [Digest] = []
@@ -33,6 +33,8 @@ struct KernelHost: SerialThreadState {
     /// The engine's process has ended, and is not there again yet.
     private var engineTrouble: String?
     private var fault: String?
+    /// The kernel has ended its work, and only a restart makes another one.
+    private var isStopped = false
     /// What keeps the node from working, for its operator; nil when all is well.
     var trouble: String? { storeTrouble ?? voteTrouble ?? engineTrouble ?? fault }
     private(set) var transactionCount: UInt64
@@ -48,8 +50,9 @@ struct KernelHost: SerialThreadState {
     ///   - revival: for an engine whose process may end without the node's.
     init(
         kernel: Kernel, archive: LedgerArchive, key: SecretKey?, signal: CommitSignal, logger: Logger,
-        keepBlocks: UInt64 = 0, revival: EngineRevival? = nil
+        keepBlocks: UInt64 = 0, revival: EngineRevival? = nil, clock: KernelClock = KernelClock()
     ) {
+        self.clock = clock
         self.keepBlocks = keepBlocks
         self.revival = revival
         self.kernel = kernel
@@ -72,9 +75,15 @@ struct KernelHost: SerialThreadState {
         handle(.start(seed: Digest.blake2b256(SecureRandom.bytes(count: 32)), timeMilliseconds: now()))
     }
 
-    /// - Throws: `unavailable` while a block waits for the disk: a transaction that is taken now would wait unseen.
+    /// - Throws: `unavailable` while a block waits for the disk, since a transaction that is taken now would wait
+    ///   unseen, and after the kernel has stopped.
     mutating func admit(_ transactions: [VerifiedTransaction]) throws(ServiceError) {
         try checkDurable()
+        guard !isStopped else {
+            throw ServiceError(.unavailable, trouble ?? "the kernel stopped", hint: "see the log, and restart the node")
+        }
+        // What was refused before may be taken now.
+        for transaction in transactions { forgetRefusal(of: transaction.id) }
         handle(.transactions(transactions, timeMilliseconds: now()))
     }
 
@@ -90,19 +99,14 @@ struct KernelHost: SerialThreadState {
     func refusal(of id: Digest) -> Refusal? { refusals[id] }
 
     private mutating func handle(_ first: KernelEvent) {
+        guard !isStopped else { return }
         waiting.append(first)
         goOn()
     }
 
     private mutating func goOn() {
-        while stalled == nil, !waiting.isEmpty {
-            let event = waiting.removeFirst()
-            do throws(KernelError) {
-                for effect in try kernel.step(event) { apply(effect) }
-            } catch {
-                fault = error.description
-                logger.critical("the kernel stopped: \(error)")
-            }
+        while stalled == nil, !isStopped, !waiting.isEmpty {
+            for effect in kernel.step(waiting.removeFirst()) { apply(effect) }
         }
     }
 
@@ -114,7 +118,8 @@ struct KernelHost: SerialThreadState {
         case .setTimer(let id, let time): timers[id] = time
         case .cancelTimer(let id): timers[id] = nil
         case .committed(let block): committed(block)
-        case .rejected(let id, let refusal): remember(refusal, of: id)
+        // The same transaction again is not refused: it waits.
+        case .rejected(let id, let refusal): if refusal.code != .duplicate { remember(refusal, of: id) }
         case .evidence(let evidence):
             logger.error("validator \(evidence.offender) signed two votes at height \(evidence.first.height)")
         case .engineFailed(let fault):
@@ -125,6 +130,10 @@ struct KernelHost: SerialThreadState {
             }
             engineTrouble = fault.description
             if reviveAt == nil { reviveAt = .now }
+        case .stopped(let error):
+            isStopped = true
+            fault = "the kernel stopped: \(error)"
+            logger.critical("the kernel stopped: \(error)")
         // Until nodes form a network there is nobody to send to: a node that needs others says so when it starts.
         case .send, .broadcast: break
         }
@@ -177,6 +186,8 @@ struct KernelHost: SerialThreadState {
     }
 
     private mutating func takeSnapshotIfDue(_ block: CommittedBlock) {
+        // Asked first: to see the committed state, the next candidate is taken out of it, and put in again later.
+        guard archive.mayWantSnapshot else { return }
         let state = kernel.committedState()
         guard archive.wantsSnapshot(stateByteCount: state.store.contentByteCount) else { return }
         do throws(LedgerArchiveError) {
@@ -217,6 +228,10 @@ struct KernelHost: SerialThreadState {
         if refusalOrder.count > Self.refusalLimit { refusals[refusalOrder.removeFirst()] = nil }
     }
 
+    private mutating func forgetRefusal(of id: Digest) {
+        if refusals.removeValue(forKey: id) != nil { refusalOrder.removeAll { $0 == id } }
+    }
+
     // MARK: Queries
 
     mutating func prove(_ path: [UInt8]) -> CertifiedStateProof? { kernel.prove(path) }
@@ -225,19 +240,13 @@ struct KernelHost: SerialThreadState {
 
     // MARK: Time
 
-    /// The wall clock, never going back within one life.
-    mutating func now() -> UInt64 {
-        lastTimeMilliseconds = max(lastTimeMilliseconds, WallClock.milliseconds())
-        return lastTimeMilliseconds
-    }
+    mutating func now() -> UInt64 { clock.now() }
 
     var nextDeadline: ContinuousClock.Instant? {
         // Timers that are due wait for the disk too.
         if stalled != nil { return retryAt }
-        let timer = timers.values.min().map { due in
-            let time = WallClock.milliseconds()
-            return ContinuousClock.now + .milliseconds(Int64(clamping: due > time ? due - time : 0))
-        }
+        if isStopped { return nil }
+        let timer = timers.values.min().map { ContinuousClock.now + clock.duration(until: $0) }
         return [timer, retryAt, reviveAt].compactMap { $0 }.min()
     }
 
@@ -246,7 +255,7 @@ struct KernelHost: SerialThreadState {
             store(block)
             goOn()
         }
-        guard stalled == nil else { return }
+        guard stalled == nil, !isStopped else { return }
         reviveEngine()
         let time = now()
         let due = timers.filter { $0.value <= time }.sorted { ($0.value, $0.key) < ($1.value, $1.key) }
@@ -255,8 +264,8 @@ struct KernelHost: SerialThreadState {
         }
     }
 
-    /// A new process for the engine in the place of one that ended. What the dead one had in hand is lost, as in a crash of
-    /// the node: no block that was acknowledged, and no vote, since the disk remembers those.
+    /// A new process for the engine in the place of one that ended. What the dead one had in hand is lost, as in a
+    /// crash of the node: no block that was acknowledged, and no vote, since the disk remembers those.
     private mutating func reviveEngine() {
         guard let revival, let due = reviveAt, .now >= due else { return }
         do {
