@@ -70,6 +70,7 @@ public struct BlockExecution {
         }
         let fee = try settle(payer, body.feeLimit, byteCount: verified.byteCount)
         let receipt = Receipt(code: code, fee: fee, units: context.unitsUsed, events: context.events)
+        if payer.kind == .derived { try notePaid(fee, by: payer) }
         receipts.append(receipt)
         byteCount += verified.byteCount
         context.overlay.settle()
@@ -170,6 +171,24 @@ public struct BlockExecution {
             if approves { return true }
         }
         return false
+    }
+
+    /// Throws unless somebody lets a transaction's payer pay for it: for whoever takes transactions in.
+    public mutating func checkPayer(of verified: VerifiedTransaction) throws(Refusal) {
+        _ = try payer(of: verified)
+    }
+
+    /// Tells the modules. What they write is no part of the call, and nobody pays for it.
+    private mutating func notePaid(_ fee: Amount, by payer: AccountID) throws(Refusal) {
+        let growthLimit = context.growthLimit
+        context.growthLimit = .max
+        context.unitLimit = .max
+        context.events = []
+        for module in rules.modules {
+            context.module = module.name
+            try module.notePaid(fee, by: payer, &context)
+        }
+        context.growthLimit = growthLimit
     }
 
     /// Takes the fee limit from the payer, and moves the sender's lane on.

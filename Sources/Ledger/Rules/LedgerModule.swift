@@ -26,6 +26,10 @@ public protocol LedgerModule: Sendable {
     func approvesPayer(
         _ payer: AccountID, feeLimit: Amount, for call: ActionCall, of module: String, _ context: inout ModuleContext
     ) throws(Refusal) -> Bool
+
+    /// Told what `payer`, a derived account, has paid for a transaction of the context's sender, whether the call
+    /// succeeded or failed: so that a module can see to it that nobody uses up what is there for all.
+    func notePaid(_ fee: Amount, by payer: AccountID, _ context: inout ModuleContext) throws(Refusal)
 }
 
 extension LedgerModule {
@@ -34,6 +38,7 @@ extension LedgerModule {
     public func approvesPayer(
         _ payer: AccountID, feeLimit: Amount, for call: ActionCall, of module: String, _ context: inout ModuleContext
     ) throws(Refusal) -> Bool { false }
+    public func notePaid(_ fee: Amount, by payer: AccountID, _ context: inout ModuleContext) throws(Refusal) {}
 }
 
 /// An action and the versions of its body that the module understands.

@@ -21,6 +21,18 @@ extension CBORDecoder {
     }
 }
 
+extension CBORDecoder {
+    /// A name of visible ASCII characters, at most so many bytes. Names are compared: other texts are equal in Swift in
+    /// more than one spelling, and another implementation would compare their bytes.
+    public mutating func name(atMost limit: Int) throws(CBORError) -> String {
+        let text = try text(atMost: limit)
+        guard text.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else {
+            throw invalid("a name of other than visible ASCII characters")
+        }
+        return text
+    }
+}
+
 /// A module's reasons to refuse, by number: append-only result codes of receipts.
 public protocol ModuleCode: RawRepresentable, CaseIterable, Sendable where RawValue == Int32 {}
 

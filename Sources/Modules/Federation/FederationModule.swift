@@ -143,13 +143,35 @@ public struct FederationModule: LedgerModule {
     public func approvesPayer(
         _ payer: AccountID, feeLimit: Amount, for call: ActionCall, of module: String, _ context: inout ModuleContext
     ) throws(Refusal) -> Bool {
-        guard try context.load(Digest.self, at: FederationPaths.escrow(payer)) != nil else { return false }
-        // A member whose dataset is new registers it on the job's account too.
-        guard module == name || (module == PrivacyPaths.module && call.action == "register") else {
-            throw FederationCode.feeNotCovered.refusal("the escrow pays for no \(module).\(call.action)")
+        guard let job = try context.load(Digest.self, at: FederationPaths.escrow(payer)) else { return false }
+        guard namesJob(job, call, of: module) else {
+            throw FederationCode.feeNotCovered.refusal("the escrow does not pay for this \(module).\(call.action)")
         }
-        try EscrowFees.authorise(payer: payer, sender: context.sender, fee: feeLimit, &context)
+        try EscrowFees.authorise(job, sender: context.sender, fee: feeLimit, &context)
         return true
+    }
+
+    /// Whether a call is about the job. A newcomer makes itself known on the job's account too.
+    private func namesJob(_ job: Digest, _ call: ActionCall, of module: String) -> Bool {
+        if module == PrivacyPaths.module { return call.action == PrivacyModule.Action.register.rawValue }
+        guard module == name, let action = Action(rawValue: call.action) else { return false }
+        switch action {
+        case .registerAuditor: return true
+        case .submit, .retireAuditor: return false
+        default:
+            let named = try? CBORDecoder.read(call.body) { (decoder) throws(CBORError) -> Digest in
+                let count = try decoder.array()
+                let job = try decoder.digest()
+                for _ in 1..<max(count, 1) { try decoder.skip() }
+                return job
+            }
+            return named == job
+        }
+    }
+
+    public func notePaid(_ fee: Amount, by payer: AccountID, _ context: inout ModuleContext) throws(Refusal) {
+        guard let job = try context.load(Digest.self, at: FederationPaths.escrow(payer)) else { return }
+        try EscrowFees.note(fee, job, of: context.sender, &context)
     }
 }
 

@@ -40,6 +40,12 @@ public enum FederationPaths {
     static var auditors: RecordPath { RecordPath(module, "a") }
     /// `e/` escrow account: the job's 32 bytes.
     public static func escrow(_ account: AccountID) -> RecordPath { RecordPath(module, "e", [account.bytes]) }
+    /// `f/` job: the fees that the escrow has paid.
+    static func feesPaid(_ job: Digest) -> RecordPath { RecordPath(module, "f", [job.bytes]) }
+    /// `g/` job account: those of a party's transactions.
+    static func feesPaid(_ job: Digest, _ account: AccountID) -> RecordPath {
+        RecordPath(module, "g", [job.bytes, account.bytes])
+    }
     /// `q/` job round: a draw that waits for the beacon of a later block; the height since which it does.
     static func waitingDraw(_ job: Digest, _ round: UInt32) -> RecordPath {
         RecordPath(module, "q", [job.bytes, RecordPath.part(round)])

@@ -23,8 +23,8 @@ public struct PluginReference: Hashable, Sendable, CBORCodable {
 
     public init(from decoder: inout CBORDecoder) throws(CBORError) {
         try decoder.array(count: 3)
-        id = try decoder.text(atMost: 128)
-        version = try decoder.text(atMost: 32)
+        id = try decoder.name(atMost: 128)
+        version = try decoder.name(atMost: 32)
         conformance = try decoder.digest()
     }
 }

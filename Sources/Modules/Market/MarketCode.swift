@@ -23,6 +23,8 @@ public enum MarketCode: Int32, ModuleCode {
     case offerBusy = 512
     case amountOverflow = 513
     case barred = 514
+    /// The provider, or the market, has as many offers as may stand.
+    case tooManyOffers = 515
 }
 
 /// Why an offer does not fit a task; append-only. A task that is not matched says how many offers failed for which

@@ -10,10 +10,18 @@ public struct MarketModule: LedgerModule {
         case withdrawOffer = "withdraw_offer"
     }
 
-    /// Offers that a match looks at.
+    /// Offers that stand at a time: all of them are looked at for a match.
     public static let maximumOffers = 4_096
+    /// Offers of one provider.
+    public static let maximumOffersOfProvider = 16
+    /// How far ahead an offer may expire (31 days): what nobody takes back is gone by then.
+    public static let longestOfferMilliseconds: UInt64 = 31 * 86_400_000
     /// Waiting tasks that are served at the end of a block.
     public static let tasksPerBlock = 32
+    /// Waiting tasks that are looked at, each block going on where the last one ended.
+    static let tasksSeenPerBlock = 1_024
+    /// Expired offers that are deleted at the end of a block.
+    static let expiriesPerBlock = 64
 
     public init() {}
 
@@ -57,16 +65,22 @@ public struct MarketModule: LedgerModule {
 
     /// Matches tasks and draws audits for which a later block has come.
     public func endBlock(_ context: inout ModuleContext) throws(Refusal) {
+        try serveWaiting(&context)
+        try OfferBook.deleteExpired(&context)
+    }
+
+    private func serveWaiting(_ context: inout ModuleContext) throws(Refusal) {
         let changed = try context.load(UInt64.self, at: MarketPaths.offersChanged) ?? 0
-        let waiting = try context.list(
-            UInt64.self, below: MarketPaths.waitingTasks, limit: MarketModule.maximumOffers)
-        var served = 0
-        for item in waiting where item.value < context.block.height && served < MarketModule.tasksPerBlock {
-            guard let id = Digest(bytes: item.suffix) else { continue }
+        let before = try context.load(Digest.self, at: MarketPaths.lastSeen)
+        var (served, last) = (0, before)
+        for item in try nextWaiting(after: before, &context) where item.since < context.block.height {
+            guard served < MarketModule.tasksPerBlock else { break }
+            let id = item.id
+            last = id
             var task = try OpenTask(id, &context)
             if task.record.status == .matching {
                 // The last attempt saw all offers there are: only a change can help.
-                guard task.record.mismatches.isEmpty || changed >= item.value else { continue }
+                guard task.record.mismatches.isEmpty || changed >= item.since else { continue }
                 try task.match(&context)
                 if task.record.status == .matching { try task.wait(&context) }
             } else {
@@ -75,6 +89,34 @@ public struct MarketModule: LedgerModule {
             try task.save(&context)
             served += 1
         }
+        if let last, last != before { try context.save(last, at: MarketPaths.lastSeen) }
+    }
+
+    /// Waiting tasks in the order of their ids from the one after the last that was seen, round and round: however many
+    /// wait for what nobody offers, each has its turn.
+    private func nextWaiting(
+        after last: Digest?, _ context: inout ModuleContext
+    ) throws(Refusal) -> [(id: Digest, since: UInt64)] {
+        let limit = MarketModule.tasksSeenPerBlock
+        var found = try waiting(from: last.map { MarketPaths.waiting($0).bytes + [0] } ?? [], limit: limit, &context)
+        if let last, found.count < limit {
+            found += try waiting(from: [], limit: limit - found.count, &context).filter { $0.id <= last }
+        }
+        return found
+    }
+
+    private func waiting(
+        from start: [UInt8], limit: Int, _ context: inout ModuleContext
+    ) throws(Refusal) -> [(id: Digest, since: UInt64)] {
+        let prefix = MarketPaths.waitingTasks.bytes
+        var found: [(id: Digest, since: UInt64)] = []
+        for entry in try context.scan(prefix: prefix, from: start, limit: limit) {
+            guard let id = Digest(bytes: Array(entry.path.dropFirst(prefix.count))),
+                let since = try? UInt64.decode(entry.value)
+            else { throw Refusal(.stateCorrupt, "a waiting task of the market") }
+            found.append((id, since))
+        }
+        return found
     }
 
     private func on(
@@ -91,18 +133,18 @@ public struct MarketModule: LedgerModule {
         guard terms.capacity > 0, terms.kinds > 0, terms.kinds < 8, terms.hardware.cores > 0 else {
             throw MarketCode.invalidField.refusal("capacity, kinds and cores are at least 1; kinds has 3 bits")
         }
-        guard terms.uptimeMillionths <= 1_000_000, terms.place.utf8.count <= 16 else {
-            throw MarketCode.invalidField.refusal("uptime at most 1, place at most 16 bytes")
+        guard terms.uptimeMillionths <= 1_000_000 else {
+            throw MarketCode.invalidField.refusal("uptime at most 1")
         }
-        guard terms.expiryMilliseconds > context.block.timeMilliseconds else {
-            throw MarketCode.invalidField.refusal("expiry: in the past")
-        }
+        let now = context.block.timeMilliseconds
+        guard terms.expiryMilliseconds > now,
+            terms.expiryMilliseconds - now <= MarketModule.longestOfferMilliseconds
+        else { throw MarketCode.invalidField.refusal("expiry: in the past, or more than 31 days ahead") }
         guard try Scores.tier(provider, .provider, &context) > .barred else {
             throw MarketCode.barred.refusal("\(provider)")
         }
         let id = context.transactionID
-        try context.save(OfferRecord(provider: provider, terms: terms), at: MarketPaths.offer(id))
-        try context.save(context.block.height, at: MarketPaths.offersChanged)
+        try OfferBook.add(OfferRecord(provider: provider, terms: terms), as: id, &context)
         try MarketEvent.offerMade.emit(id, [provider], &context)
     }
 
@@ -112,8 +154,7 @@ public struct MarketModule: LedgerModule {
         }
         guard offer.provider == context.sender else { throw MarketCode.notOwner.refusal("offer \(id)") }
         guard offer.running == 0 else { throw MarketCode.offerBusy.refusal("\(offer.running) replicas run") }
-        try context.remove(at: MarketPaths.offer(id))
-        try context.save(context.block.height, at: MarketPaths.offersChanged)
+        try OfferBook.remove(offer, id, &context)
         try MarketEvent.offerWithdrawn.emit(id, [context.sender], &context)
     }
 

@@ -8,6 +8,15 @@ public enum MarketPaths {
     /// `o/` offer: `OfferRecord`. The identifier is that of the transaction that made it.
     public static func offer(_ offer: Digest) -> RecordPath { RecordPath(module, "o", [offer.bytes]) }
     static var offers: RecordPath { RecordPath(module, "o") }
+    /// `x/` expiry (ms, 8 bytes) offer: the offer, in the order in which offers expire.
+    static func expiry(_ milliseconds: UInt64, _ offer: Digest) -> RecordPath {
+        RecordPath(module, "x", [milliseconds.bigEndianBytes, offer.bytes])
+    }
+    static var expiries: RecordPath { RecordPath(module, "x") }
+    /// `c/`: how many offers stand.
+    static var offerCount: RecordPath { RecordPath(module, "c") }
+    /// `n/` provider: how many offers of it stand.
+    static func offerCount(of provider: AccountID) -> RecordPath { RecordPath(module, "n", [provider.bytes]) }
     /// `j/` task: `TaskRecord`.
     public static func task(_ task: Digest) -> RecordPath { RecordPath(module, "j", [task.bytes]) }
     /// `t/` task: `TaskTerms`.
@@ -15,8 +24,17 @@ public enum MarketPaths {
     /// `q/` task: waits for the beacon of a block after this height, to be matched or to have its audit drawn.
     static func waiting(_ task: Digest) -> RecordPath { RecordPath(module, "q", [task.bytes]) }
     static var waitingTasks: RecordPath { RecordPath(module, "q") }
+    /// `k/`: the waiting task that was seen last.
+    static var lastSeen: RecordPath { RecordPath(module, "k") }
     /// `h/`: the height at which offers last changed.
     static var offersChanged: RecordPath { RecordPath(module, "h") }
+}
+
+extension UInt64 {
+    /// So that the order of paths is the order of numbers.
+    fileprivate var bigEndianBytes: [UInt8] {
+        stride(from: 56, through: 0, by: -8).map { UInt8(truncatingIfNeeded: self >> UInt64($0)) }
+    }
 }
 
 /// Kinds of events of the Market module. Payloads are CBOR arrays that start with the task or the offer.

@@ -107,12 +107,15 @@ public struct OfferTerms: Hashable, Sendable, CBORCodable {
     public var kinds: UInt8
     public var pricePerUnit: Amount
     public var uptimeMillionths: UInt32
-    /// A country or region code.
+    /// A country or region code, of visible ASCII characters.
     public var place: String
     public var energy: EnergySource
     /// Replicas at a time.
     public var capacity: UInt32
     public var expiryMilliseconds: UInt64
+
+    /// Bytes.
+    public static let placeLimit = 16
 
     public init(
         hardware: Hardware, kinds: UInt8, pricePerUnit: Amount, uptimeMillionths: UInt32, place: String,
@@ -146,7 +149,7 @@ public struct OfferTerms: Hashable, Sendable, CBORCodable {
         kinds = try decoder.unsigned(as: UInt8.self)
         pricePerUnit = try decoder.value()
         uptimeMillionths = try decoder.number()
-        place = try decoder.text()
+        place = try decoder.name(atMost: OfferTerms.placeLimit)
         energy = try decoder.choice()
         capacity = try decoder.number()
         expiryMilliseconds = try decoder.unsigned()

@@ -52,7 +52,7 @@ struct OpenTask {
     ) throws(Refusal) -> (offers: [(id: Digest, offer: OfferRecord)], mismatches: [Mismatch]) {
         var counts = [UInt32](repeating: 0, count: MatchReason.allCases.count)
         var found: [(id: Digest, offer: OfferRecord, price: Amount)] = []
-        let taken = record.replicas.map(\.provider) + record.verdicts.map(\.auditor)
+        let taken = Set(record.replicas.map(\.provider) + record.verdicts.map(\.auditor))
         for entry in try context.list(OfferRecord.self, below: MarketPaths.offers, limit: MarketModule.maximumOffers) {
             guard let id = Digest(bytes: entry.suffix) else { continue }
             let score = try Scores.score(entry.value.provider, .provider, &context)
@@ -71,11 +71,12 @@ struct OpenTask {
         }
         found.sort { $0.price == $1.price ? $0.id < $1.id : $0.price < $1.price }
         var offers: [(id: Digest, offer: OfferRecord)] = []
+        var providers: Set<AccountID> = []
         for item in found {
-            if offers.contains(where: { $0.offer.provider == item.offer.provider }) {
-                counts[Int(MatchReason.providerTaken.rawValue)] += 1
-            } else {
+            if providers.insert(item.offer.provider).inserted {
                 offers.append((item.id, item.offer))
+            } else {
+                counts[Int(MatchReason.providerTaken.rawValue)] += 1
             }
         }
         var mismatches: [Mismatch] = []

@@ -148,21 +148,25 @@ extension OpenTask {
         }
         let isOpen = decided.contains(.open)
         guard !isOpen || isLate || spoken.count == record.verdicts.count else { return }
-        if isOpen {
-            decideByMajority()
-        } else {
-            for index in decided.indices { record.replicas[index].outcome = decided[index] }
-        }
+        for index in decided.indices { record.replicas[index].outcome = decided[index] }
+        decideByMajority()
         try settle(&context)
     }
 
-    /// More than half of the open replicas with one result are right; without such a majority nobody is.
+    /// Decides the replicas that nobody has: the result of more than half of all that revealed one is right, unless
+    /// auditors have rejected it; without such a majority none is. Replicas that auditors have decided vote, and are
+    /// not voted on.
     mutating func decideByMajority() {
-        let open = record.replicas.filter { $0.outcome == .open }
+        let votes = record.replicas.filter { $0.outcome != .lost && $0.result != nil }
+        let winner = votes.first { one in
+            one.outcome != .rejected && 2 * votes.count { $0.result == one.result } > votes.count
+        }?.result
         for index in record.replicas.indices where record.replicas[index].outcome == .open {
-            let equal = open.count { $0.result == record.replicas[index].result }
-            let hasMajority = open.contains { other in 2 * open.count { $0.result == other.result } > open.count }
-            record.replicas[index].outcome = 2 * equal > open.count ? .accepted : hasMajority ? .rejected : .undecided
+            guard let winner else {
+                record.replicas[index].outcome = .undecided
+                continue
+            }
+            record.replicas[index].outcome = record.replicas[index].result == winner ? .accepted : .rejected
         }
     }
 

@@ -108,7 +108,7 @@ extension TaskTerms {
         units = try decoder.unsigned()
         highestPricePerUnit = try decoder.value()
         replicas = try decoder.number()
-        place = try decoder.text()
+        place = try decoder.name(atMost: OfferTerms.placeLimit)
         leastUptimeMillionths = try decoder.number()
         leastScore = try decoder.integer()
         auditors = try decoder.number()

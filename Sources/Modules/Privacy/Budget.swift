@@ -56,9 +56,8 @@ public enum Budget {
     }
 
     /// Finalises the cost of one protected update. The same (job, round, commitment) again changes nothing and is
-    /// accepted; another commitment in the round costs again. The first of a round is paid out of the reservation
-    /// while
-    /// it lasts; what goes beyond it must be admitted like a new cost.
+    /// accepted, unless it costs more than it was charged then; another commitment in the round costs again. The first
+    /// of a round is paid out of the reservation while it lasts; what goes beyond it must be admitted like a new cost.
     /// - Returns: whether anything was charged.
     @discardableResult
     public static func spend(
@@ -71,7 +70,13 @@ public enum Budget {
         }
         let spendPath = PrivacyPaths.spend(
             dataset: body.dataset, job: body.job, round: body.round, commitment: body.commitment)
-        if try context.load(SpendRecord.self, at: spendPath) != nil { return false }
+        if let earlier = try context.load(SpendRecord.self, at: spendPath) {
+            // Or whoever paid a little for a commitment could use it where it costs more.
+            guard earlier.cost.covers(body.cost) else {
+                throw PrivacyCode.spentForLess.refusal("round \(body.round): the commitment was charged less than this")
+            }
+            return false
+        }
         guard !body.cost.isZero else { throw PrivacyCode.invalidCost.refusal("a cost of nothing") }
 
         let round = PrivacyPaths.spends(dataset: body.dataset, job: body.job, round: body.round)

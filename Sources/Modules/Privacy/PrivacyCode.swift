@@ -24,4 +24,6 @@ public enum PrivacyCode: Int32, ModuleCode {
     case guaranteeMismatch = 313
     /// A cost of nothing, or a count of rounds that is zero or too large.
     case invalidCost = 314
+    /// The commitment was charged before, and less than it costs now.
+    case spentForLess = 315
 }

@@ -1,8 +1,8 @@
 import Ledger
 import Primitives
 
-/// The native token: transfers, fees and where they go, the supply, multi-signature accounts, and escrows for the
-/// modules above. Balances themselves are the ledger's, in the account leaves.
+/// The native token: transfers, fees and where they go, the supply and multi-signature accounts. Balances themselves
+/// are the ledger's, in the account leaves.
 public struct TokensModule: LedgerModule {
     public static let name = "tokens"
 
@@ -60,6 +60,11 @@ public struct TokensModule: LedgerModule {
 
     private func transfer(_ transfer: Transfer, _ context: inout ModuleContext) throws(Refusal) {
         try requireAboveZero(transfer.amount)
+        // Its module pays out what came by the module's own actions: the rest would lie there for good.
+        guard transfer.to.kind != .derived else {
+            throw Refusal(
+                .accountHasNoKeys, "\(transfer.to) belongs to a module, which takes tokens by its own actions")
+        }
         try context.transfer(from: context.sender, to: transfer.to, amount: transfer.amount)
         try context.emit("transfer", accounts: [context.sender, transfer.to], transfer.amount)
     }

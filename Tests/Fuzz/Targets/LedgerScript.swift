@@ -206,7 +206,7 @@ struct LedgerScript {
         let offer = OfferTerms(
             hardware: Hardware(cores: 8, memoryMebibytes: 16_384), kinds: 7, pricePerUnit: Amount(tokens: 2),
             uptimeMillionths: 990_000, place: "DE", energy: .renewable, capacity: 2,
-            expiryMilliseconds: 1_800_000_000_000)
+            expiryMilliseconds: 1_702_000_000_000)
         for key in Self.auditors + Self.members { try send("market", "offer", offer, from: key, isEnough) }
         let terms = TaskTerms(
             program: .blake2b256([1]), input: .of(raw: [2]), kind: .batch,

@@ -108,7 +108,7 @@ import Tokens
 
     @Test("sites need no tokens: the escrow pays, within its allowance") func escrowPays() throws {
         let fees = FeeSchedule(unitsPerByte: 1)
-        var world = try World(fees: fees) { $0.payment.feeAllowance = Amount(baseUnits: 1_050_000_000_000_000) }
+        var world = try World(fees: fees) { $0.payment.feeAllowance = Amount(baseUnits: 7_350_000_000_000_000) }
         try world.submit()
         let escrow = JobRecord.escrow(of: world.job)
         let key = world.memberKeys[0]
@@ -121,7 +121,7 @@ import Tokens
         #expect(throws: Refusal.self) {
             try world.send("advance", JobBody(job: world.job), from: World.outsider, payer: escrow)
         }
-        // The allowance covers one fee limit of 0.001 and a little; what is kept for pay is never touched.
+        // A share, of seven, covers one fee limit of 0.001 and a little; what is kept for pay is never touched.
         var refused = false
         for _ in 0..<200 where !refused {
             do {

@@ -28,7 +28,7 @@ struct MarketWorld {
         OfferTerms(
             hardware: Hardware(cores: 8, memoryMebibytes: 16_384), kinds: 7, pricePerUnit: Amount(tokens: price),
             uptimeMillionths: 990_000, place: "DE", energy: .renewable, capacity: 2,
-            expiryMilliseconds: 1_800_000_000_000)
+            expiryMilliseconds: 1_702_000_000_000)
     }
 
     static func task(_ kind: TaskKind = .batch, replicas: UInt32 = 2, answer: Digest? = nil) -> TaskTerms {
@@ -299,6 +299,8 @@ struct MarketWorld {
             .incompleteVerdict, "verdict", TaskVerdictBody(task: world.task, outcomes: [.accepted]),
             from: try world.auditors()[0])
         try expect(.answerMismatch, "answer", AnswerBody(task: world.task, result: .of(raw: []), salt: .zero))
+        for _ in 1..<MarketModule.maximumOffersOfProvider { try world.offer(provider) }
+        try expect(.tooManyOffers, "offer", MarketWorld.terms(), from: provider)
         // Three wrong benchmarks bar a provider.
         world = try MarketWorld(providers: 1)
         let answer = TaskCommitment.answer(

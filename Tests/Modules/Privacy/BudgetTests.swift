@@ -151,6 +151,12 @@ import Testing
         #expect(try Self.send(&ledger, "retire", RetireBody(dataset: Self.id())) == .ok)
         reserve.job = .zero
         try expect(.datasetClosed, "reserve", reserve)
+        ledger = try Self.harness()
+        #expect(try Self.send(&ledger, "register", Self.registration()) == .ok)
+        reserve.job = Self.job
+        #expect(try Self.send(&ledger, "reserve", reserve) == .ok)
+        #expect(try Self.send(&ledger, "spend", Self.spend(1, 1)) == .ok)
+        try expect(.spentForLess, "spend", Self.spend(1, 1, 11))
         // Given by Federation (guaranteeMismatch), or for a state that the rules exclude (nothingReserved).
         let elsewhere: Set<PrivacyCode> = [.guaranteeMismatch, .nothingReserved]
         #expect(provoked.union(elsewhere) == Set(PrivacyCode.allCases))

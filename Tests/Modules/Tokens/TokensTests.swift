@@ -47,6 +47,16 @@ extension TokensTests {
         #expect(error?.code == .amountOverflow)
     }
 
+    @Test("tokens are not sent where nobody could take them out again") func derivedAccounts() throws {
+        var ledger = try Self.harness()
+        for module in ["tokens", "federation", "market"] {
+            let lost = Transfer(to: .derived(module: module, id: Array("treasury".utf8)), amount: Amount(tokens: 1))
+            #expect(try ledger.apply("tokens", ActionCall("transfer", lost), from: 1).code == .accountHasNoKeys)
+            let batch = TransferBatch([lost])
+            #expect(try ledger.apply("tokens", ActionCall("transfer-batch", batch), from: 1).code == .accountHasNoKeys)
+        }
+    }
+
     @Test("a batch happens as a whole or not at all") func batches() throws {
         var ledger = try Self.harness()
         let good = [2, 3].map { Transfer(to: LedgerHarness.account($0), amount: Amount(tokens: 400)) }
