@@ -107,7 +107,8 @@ struct RunningServer: Sendable {
         throw FuzzFinding("the server does not answer any more: \(String(decoding: health, as: UTF8.self))")
     }
 
-    /// What comes back until the other side closes or is silent for so many milliseconds.
+    /// What comes back until the other side closes, is silent for so many milliseconds, or, as an event stream does, goes
+    /// on for three times as long.
     private func exchange(_ bytes: [UInt8], patience: Int) throws(FuzzFinding) -> [UInt8] {
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }
@@ -126,8 +127,10 @@ struct RunningServer: Sendable {
         shutdown(descriptor, Int32(SHUT_WR))
         var answer: [UInt8] = []
         var piece = [UInt8](repeating: 0, count: 65_536)
+        let end = ContinuousClock.now + .milliseconds(3 * patience)
         while case let count = recv(descriptor, &piece, piece.count, 0), count > 0, answer.count < 1 << 20 {
             answer += piece.prefix(count)
+            if ContinuousClock.now > end { break }
         }
         return answer
     }
