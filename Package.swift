@@ -203,7 +203,10 @@ let package = Package(
             exclude: ["Fixture"]),
         tests(
             "CommandLine",
-            ["vinculum", "NodeAPI", "Node", "Federation", "Market", "Privacy", "Ledger", "Primitives"],
+            [
+                "vinculum", "NodeAPI", "NodeAPIFixture", "Node", "Federation", "Market", "Privacy", "Ledger",
+                "Primitives",
+            ],
             exclude: ["Snapshots"]),
         tests("Tidy", []),
         tests("Acceptance", ["NodeAPI", "Node"]),

@@ -35,6 +35,37 @@ import Testing
         #expect(try verify(file([], genesis.chain), genesis).blockCount == 0)
     }
 
+    @Test("headers follow the genesis and one another") func headers() throws {
+        let (genesis, blocks) = try chain()
+        var verifier = HeaderSequenceVerifier(genesis: genesis)
+        for block in blocks { try verifier.verify(block.certified) }
+        #expect(verifier.count == 6 && verifier.previous?.height == 6)
+        func refuses(_ block: CertifiedHeader, after earlier: [ExportedBlock] = []) throws {
+            var verifier = HeaderSequenceVerifier(genesis: genesis)
+            for block in earlier { try verifier.verify(block.certified) }
+            #expect(throws: TrustError.self) { try verifier.verify(block) }
+        }
+        // Certified, and of another chain's past: its parent is not the genesis, or its time not after it.
+        let first = blocks[0].certified.header
+        for (parent, time) in [
+            (Digest.blake2b256([1]), first.timeMilliseconds), (first.parent, genesis.timeMilliseconds),
+            (first.parent, 0),
+        ] {
+            let header = Header(
+                chain: first.chain, height: 1, parent: parent, timeMilliseconds: time, proposer: first.proposer,
+                beaconProof: first.beaconProof, rulesVersion: first.rulesVersion, engine: first.engine,
+                validatorSetDigest: first.validatorSetDigest, nextValidatorSetDigest: first.nextValidatorSetDigest,
+                stateRoot: first.stateRoot, transactionsRoot: first.transactionsRoot,
+                receiptsRoot: first.receiptsRoot, historyRoot: first.historyRoot, historySize: first.historySize)
+            let vote = Vote(chain: header.chain, height: 1, round: 0, step: .commit, headerID: header.id)
+            let key = TestChain.validator
+            let signature = SignedBy(key: key.publicKey, signature: key.sign(vote.message))
+            try refuses(CertifiedHeader(header: header, certificate: Certificate(round: 0, signatures: [signature])))
+        }
+        try refuses(blocks[2].certified, after: [blocks[0]])
+        try refuses(blocks[0].certified, after: Array(blocks[0...1]))
+    }
+
     @Test("whatever is left out, exchanged or changed is found") func tampered() throws {
         let (genesis, blocks) = try chain()
         func code(_ bytes: [UInt8], of other: Genesis? = nil) -> TrustError.Code? {

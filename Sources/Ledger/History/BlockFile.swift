@@ -82,27 +82,25 @@ public enum BlockFile {
 /// another, that the transactions are those of the header, each with good signatures, and that the history grows by
 /// them. From the first block of the chain on, the history root itself; receipts and states are not recomputed.
 public struct BlockSequenceVerifier {
-    private let anchor: TrustAnchor
-    private let genesisID: Digest
-    private var previous: Header?
+    private var headers: HeaderSequenceVerifier
     /// Nil when the file begins later than the chain.
     private var history: TransactionHistory?
     public private(set) var blockCount: UInt64 = 0
     public private(set) var transactionCount: UInt64 = 0
 
     public init(genesis: Genesis) {
-        anchor = TrustAnchor(genesis: genesis)
-        genesisID = ChainHead(genesis: genesis).headerID
+        headers = HeaderSequenceVerifier(genesis: genesis)
         history = TransactionHistory()
     }
 
     /// The chain whose blocks are believed.
-    public var chain: CID { anchor.chain }
+    public var chain: CID { headers.chain }
 
     public mutating func verify(_ block: ExportedBlock) throws(TrustError) {
         let header = block.certified.header
-        try anchor.verify(block.certified)
-        try verifyPlace(of: header)
+        let previous = headers.previous
+        try headers.verify(block.certified)
+        if previous == nil, header.height > 1 { history = nil }
         var leaves: [Digest] = []
         for (index, encoded) in block.transactions.enumerated() {
             let transaction: Transaction
@@ -129,25 +127,44 @@ public struct BlockSequenceVerifier {
         }
         // The digests for proofs are not wanted here.
         _ = history?.takeNewHashes()
-        previous = header
         blockCount += 1
         transactionCount += UInt64(leaves.count)
     }
+}
 
-    private mutating func verifyPlace(of header: Header) throws(TrustError) {
+/// Checks headers one after another, offline: each certificate, and that heights, parents and times follow one another,
+/// from the genesis on where the first is block 1.
+public struct HeaderSequenceVerifier {
+    private let anchor: TrustAnchor
+    private let start: ChainHead
+    /// The last header that held.
+    public private(set) var previous: Header?
+    public private(set) var count: UInt64 = 0
+
+    public init(genesis: Genesis) {
+        anchor = TrustAnchor(genesis: genesis)
+        start = ChainHead(genesis: genesis)
+    }
+
+    /// The chain whose headers are believed.
+    public var chain: CID { anchor.chain }
+
+    public mutating func verify(_ certified: CertifiedHeader) throws(TrustError) {
+        let header = certified.header
+        try anchor.verify(certified)
         if let previous {
-            guard header.height == previous.height + 1, header.parent == previous.id,
+            guard
+                header.height == previous.height + 1, header.parent == previous.id,
                 header.timeMilliseconds > previous.timeMilliseconds
             else {
-                throw TrustError(
-                    .malformed, "block \(header.height) does not follow block \(previous.height)")
+                throw TrustError(.malformed, "block \(header.height) does not follow block \(previous.height)")
             }
-        } else if header.height == 1 {
-            guard header.parent == genesisID else {
-                throw TrustError(.malformed, "block 1 does not follow the genesis")
-            }
-        } else {
-            history = nil
+        } else if header.height <= 1 {
+            guard
+                header.height == 1, header.parent == start.headerID, header.timeMilliseconds > start.timeMilliseconds
+            else { throw TrustError(.malformed, "block \(header.height) does not follow the genesis") }
         }
+        previous = header
+        count += 1
     }
 }

@@ -10,7 +10,7 @@ struct LedgerCommand: AsyncParsableCommand {
         discussion: HelpText(
             why: "Everything that the node did is in the ledger.",
             examples: [("vinculum ledger events --follow --module federation", "watch jobs as they run")],
-            exits: [.ok, .failed, .usage, .unreachable, .notFound, .notProven]
+            exits: ExitStatus.ofNode + [.notFound, .notProven]
         ).text,
         subcommands: [LedgerHead.self, LedgerBlock.self, LedgerEvents.self, LedgerVerify.self, LedgerExport.self])
 }
@@ -55,7 +55,7 @@ struct LedgerHead: VinculumCommand {
         commandName: "head", abstract: "Show the last block.",
         discussion: HelpText(
             why: "The header that proofs are made against.", examples: [("vinculum ledger head", "the last block")],
-            exits: [.ok, .failed, .usage, .unreachable, .notFound]
+            exits: ExitStatus.ofNode + [.notFound]
         ).text)
 
     @OptionGroup var node: NodeOptions
@@ -78,7 +78,7 @@ struct LedgerBlock: VinculumCommand {
         discussion: HelpText(
             why: "Headers are signed by the validators; `vinculum ledger verify` checks them.",
             examples: [("vinculum ledger block 12", "block 12")],
-            exits: [.ok, .failed, .usage, .unreachable, .notFound]
+            exits: ExitStatus.ofNode + [.notFound]
         ).text)
 
     @Argument(help: "The height, from 1.") var height: UInt64
@@ -103,7 +103,7 @@ struct LedgerEvents: VinculumCommand {
             examples: [
                 ("vinculum ledger events --account main", "what concerned an account"),
                 ("vinculum ledger events --follow --json", "one JSON document a line"),
-            ], exits: [.ok, .failed, .usage, .unreachable]
+            ], exits: ExitStatus.ofNode + [.notFound]
         ).text)
 
     @Option(help: "Only this module's.") var module: String?

@@ -16,7 +16,7 @@ struct LedgerExport: VinculumCommand {
                 ("vinculum ledger verify chain.blocks --genesis genesis.dagcbor", "check it, offline"),
             ],
             limits: "Blocks whose transactions the node has pruned cannot be exported.",
-            exits: [.ok, .failed, .usage, .unreachable, .notFound, .notProven]
+            exits: ExitStatus.ofNode + [.notFound, .notProven]
         ).text)
 
     @Option(help: "The first height.") var from: UInt64 = 1
@@ -48,30 +48,26 @@ struct LedgerExport: VinculumCommand {
                 .notFound, "the node has blocks 1 to \(status.height), not \(from) to \(last)",
                 hint: "wait for the block: vinculum wait --height \(last)")
         }
-        let chain = try CID(text: status.chain)
+        let chain = try node.folder.signingChain().of(status)
         let writer = try BlockWriter(destination)
         try writer.write(BlockFile.head(chain: chain, first: from))
         var bar = ProgressBar("blocks", total: Int(clamping: last - from + 1), output: output)
         var slot = from == 1 ? 0 : try await header(from - 1, client).header.historySize
         let first = slot
-        var height = from
-        while height <= last {
-            let page = try await client.headers(from: height, limit: Int(min(500, last - height + 1)))
-            guard !page.isEmpty else { break }
-            for encoded in page {
-                let certified = try Self.decode(encoded)
-                guard certified.header.height == height, certified.header.historySize >= slot else {
-                    throw CommandFailure(.notProven, "the node gave another block than \(height)")
-                }
-                var transactions: [[UInt8]] = []
-                while slot < certified.header.historySize {
-                    transactions.append(try await client.transaction(.slot(slot)).envelope)
-                    slot += 1
-                }
-                try writer.write(ExportedBlock(certified: certified, transactions: transactions).encoded())
-                height += 1
-                bar.update(Int(clamping: height - from))
+        // Where the folder has the genesis, a file that would not verify is not written.
+        var verifier = try node.folder.ownGenesis().map { BlockSequenceVerifier(genesis: $0) }
+        var blocks: UInt64 = 0
+        try await HeaderWalk.forEach(from: from, through: last, of: client) { certified in
+            var transactions: [[UInt8]] = []
+            while slot < certified.header.historySize {
+                transactions.append(try await client.transaction(.slot(slot)).envelope)
+                slot += 1
             }
+            let block = ExportedBlock(certified: certified, transactions: transactions)
+            try verifier?.verify(block)
+            try writer.write(block.encoded())
+            blocks += 1
+            bar.update(Int(clamping: blocks))
         }
         bar.finish()
         let byteCount = try writer.finish()
@@ -79,11 +75,11 @@ struct LedgerExport: VinculumCommand {
         output.emit(
             "ledger-export",
             CBORMap([
-                ("file", .text(destination)), ("first", .unsigned(from)), ("blocks", .unsigned(height - from)),
+                ("file", .text(destination)), ("first", .unsigned(from)), ("blocks", .unsigned(blocks)),
                 ("transactions", .unsigned(slot - first)), ("byte_count", .unsigned(byteCount)),
             ])
         ) { _ in
-            "\(destination): \(height - from) blocks, \(slot - first) transactions, \(HumanUnits.bytes(byteCount))"
+            "\(destination): \(blocks) blocks, \(slot - first) transactions, \(HumanUnits.bytes(byteCount))"
         }
         return .ok
     }
@@ -92,12 +88,7 @@ struct LedgerExport: VinculumCommand {
         guard let found = try await client.headers(from: height, limit: 1).first, found.height == height else {
             throw CommandFailure(.notFound, "there is no block \(height)")
         }
-        return try Self.decode(found)
-    }
-
-    private static func decode(_ encoded: Node.CertifiedHeader) throws -> Ledger.CertifiedHeader {
-        Ledger.CertifiedHeader(
-            header: try Header.decode(encoded.header), certificate: try Certificate.decode(encoded.certificate))
+        return try Ledger.CertifiedHeader(found)
     }
 }
 

@@ -12,7 +12,7 @@ struct Proof: AsyncParsableCommand {
             examples: [
                 ("vinculum proof get --transaction 17 --output payment.proof", "prove a payment"),
                 ("vinculum proof verify payment.proof --genesis genesis.dagcbor", "check it, offline"),
-            ], exits: [.ok, .failed, .usage, .unreachable, .notFound, .notProven]
+            ], exits: ExitStatus.ofNode + [.notFound, .notProven]
         ).text,
         subcommands: [ProofGet.self, ProofVerify.self])
 }
@@ -25,7 +25,7 @@ struct ProofGet: VinculumCommand {
             examples: [
                 ("vinculum proof get --account main --output balance.proof", "what an account has"),
                 ("vinculum proof get --path m/tokens/supply --output supply.proof", "a value of the state"),
-            ], exits: [.ok, .failed, .usage, .unreachable, .notFound]
+            ], exits: ExitStatus.ofNode + [.notFound]
         ).text)
 
     @Option(help: "Prove an account's record.") var account: String?
@@ -54,12 +54,7 @@ struct ProofGet: VinculumCommand {
                     Ledger.Account.path(try KeyStore(folder: node.folder.folder).account(name))
                 } ?? Array((path ?? "").utf8)
             let proven = try await client.state(at: bytes)
-            proof = .state(
-                CertifiedStateProof(
-                    certified: Ledger.CertifiedHeader(
-                        header: try Header.decode(proven.anchor.header),
-                        certificate: try Certificate.decode(proven.anchor.certificate)),
-                    proof: try StateProof.decode(proven.proof)))
+            proof = .state(try CertifiedStateProof(proven))
         }
         let bytes = proof.encoded()
         try DurableFile.replace(destination, with: bytes)
@@ -91,15 +86,10 @@ struct ProofVerify: VinculumCommand {
 
     func execute() async throws -> ExitStatus {
         let bytes = try readBytes(file, limitBytes: 64 << 20)
-        let genesisBytes = try readBytes(
-            try genesis ?? folder.configuration().genesisFile, limitBytes: 16 << 20)
-        let anchor: TrustAnchor
+        let anchor = TrustAnchor(genesis: try folder.genesis(genesis))
         let proof: ProofFile
-        do throws(CBORError) {
-            anchor = TrustAnchor(genesis: try Genesis.decode(genesisBytes))
-            proof = try ProofFile.decode(bytes)
-        } catch {
-            throw CommandFailure(.notProven, "\(file) or the genesis cannot be read: \(error)")
+        do throws(CBORError) { proof = try ProofFile.decode(bytes) } catch {
+            throw CommandFailure(.notProven, "\(file) cannot be read: \(error)")
         }
         switch proof {
         case .state(let state): try report(state, anchor)

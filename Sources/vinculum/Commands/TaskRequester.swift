@@ -11,10 +11,12 @@ struct TaskRequester: Sendable {
     let account: AccountID
     private let key: SecretKey
     private let service: any NodeService
+    private let chain: SigningChain
     /// Apart from the lane of payments and jobs.
     private static let lane: UInt8 = 2
 
-    init(key: SecretKey, client: any NodeService) throws {
+    init(key: SecretKey, client: any NodeService, chain: SigningChain = SigningChain(expected: nil)) {
+        self.chain = chain
         self.key = key
         account = AccountID(key.publicKey)
         service = client
@@ -54,7 +56,7 @@ struct TaskRequester: Sendable {
         let view = try await service.account(account)
         let transaction = Transaction(
             TransactionBody(
-                chain: try CID(text: status.chain), account: account, lane: Self.lane,
+                chain: try chain.of(status), account: account, lane: Self.lane,
                 sequence: view.nextSequence(lane: Self.lane), validUntilHeight: status.height + 1_000, payer: nil,
                 feeLimit: TransactionFees.agentLimit, module: MarketPaths.module, call: ActionCall(action, body)),
             signedBy: [key])

@@ -11,7 +11,7 @@ struct Transact: AsyncParsableCommand {
         discussion: HelpText(
             why: "A transaction is signed here; the node only sees the signature.",
             examples: [("vinculum tx transfer --from main --to did:key:z… 12.5", "pay somebody")],
-            exits: [.ok, .failed, .usage, .refused, .unreachable, .timeout, .notFound]
+            exits: ExitStatus.ofNode + [.refused, .timeout, .notFound, .notProven]
         ).text,
         subcommands: [TransactTransfer.self, TransactShow.self, TransactSend.self, TransactDecode.self])
 }
@@ -24,7 +24,7 @@ struct TransactTransfer: VinculumCommand {
             examples: [
                 ("vinculum tx transfer --from main --to alice 12.5", "between keys of the folder"),
                 ("vinculum tx transfer --from main --to did:key:z… 1 --file pay.tx", "only sign, into a file"),
-            ], exits: [.ok, .failed, .usage, .refused, .unreachable, .timeout]
+            ], exits: ExitStatus.ofNode + [.refused, .timeout, .notFound, .notProven]
         ).text)
 
     @Argument(help: "How many tokens, with up to 18 decimals.") var amount: String
@@ -48,7 +48,7 @@ struct TransactTransfer: VinculumCommand {
         let client = try node.client()
         let status = try await client.status()
         let view = try await client.account(payer)
-        let chain = try CID(text: status.chain)
+        let chain = try node.folder.signingChain().of(status)
         let body = TransactionBody(
             chain: chain, account: payer, lane: lane, sequence: view.nextSequence(lane: lane),
             validUntilHeight: status.height + 1000, payer: nil, feeLimit: limit, module: TokensModule.name,
@@ -87,7 +87,7 @@ struct TransactSend: VinculumCommand {
         discussion: HelpText(
             why: "For transactions that were signed on another machine.",
             examples: [("vinculum tx send pay.tx", "send and wait")],
-            exits: [.ok, .failed, .usage, .refused, .unreachable, .timeout, .notFound]
+            exits: ExitStatus.ofNode + [.refused, .timeout, .notFound, .notProven]
         ).text)
 
     @Argument(help: "The file with the envelope (DAG-CBOR).") var file: String
@@ -107,7 +107,7 @@ struct TransactShow: VinculumCommand {
         discussion: HelpText(
             why: "Every transaction has a slot in the history and can be proven: see `vinculum proof get`.",
             examples: [("vinculum tx show 17", "by slot"), ("vinculum tx show 3f…", "by id")],
-            exits: [.ok, .failed, .usage, .unreachable, .notFound]
+            exits: ExitStatus.ofNode + [.notFound]
         ).text)
 
     @Argument(help: "The id (64 hexadecimal digits) or the slot.") var reference: String

@@ -18,7 +18,7 @@ struct DemoMarket: Sendable {
 
     /// Buys the evaluation once, however often the demo is resumed.
     func evaluation(of model: CID) async throws -> DemoReport.Evaluation {
-        let requester = try TaskRequester(key: try SecretKey.load(from: folder.requesterKey), client: ledger.service)
+        let requester = TaskRequester(key: try SecretKey.load(from: folder.requesterKey), client: ledger.service)
         // A node that is killed meanwhile is started again; what it had decided by then is found, not bought twice.
         let (task, record) = try await ledger.asking(atMost: .seconds(60)) {
             let task = try await bought(requester, model)

@@ -15,6 +15,8 @@ package final class FixtureService: NodeService {
         package var isHealthy = true
         /// Served in place of the real bytes, to play a node that lies.
         package var corruptObjects = false
+        /// Says a height and gives no headers: another lie.
+        package var withholdsHeaders = false
     }
 
     package let state = Mutex(State())
@@ -99,7 +101,8 @@ package final class FixtureService: NodeService {
     }
 
     package func headers(from height: UInt64, limit: Int) async throws(ServiceError) -> [CertifiedHeader] {
-        (0..<min(UInt64(limit), 3)).map {
+        if state.withLock({ $0.withholdsHeaders }) { return [] }
+        return (0..<min(UInt64(limit), 3)).map {
             CertifiedHeader(height: height + $0, header: [UInt8($0)], certificate: [0xf6])
         }
     }
