@@ -18,4 +18,5 @@
 
 #include "kernels_matrix.h"
 #include "kernels_vector.h"
+#include "kernels_grid.h"
 #include "kernels_fingerprint.h"

@@ -102,6 +102,14 @@ uint64_t vin_kernels_fingerprint(uint64_t seed)
     VIN_TAKE(doubles, 40);
     VIN_NAME(accumulate_fixed_point)(VIN_LARGEST, b, 0x1p16, sums);
     VIN_TAKE(sums, VIN_LARGEST);
+    for (size_t i = 0; i < VIN_LARGEST; i++) {
+        // Products of a whole record stay below the bound on either way through the kernel.
+        row[i] = (float)(int32_t)(VIN_NAME(next)(&state) >> 44) * 0x1p-20f;
+    }
+    for (int wide = 0; wide < 2; wide++) {
+        VIN_NAME(accumulate_products)(VIN_M, VIN_N, 100, row, row + 3, 0x1p14, wide ? 0x1p40 : 0x1p20, sums);
+        VIN_TAKE(sums, VIN_M * VIN_N);
+    }
     VIN_NAME(int64_to_float)(VIN_LARGEST, sums, 1.0 / 3.0, row);
     VIN_TAKE(row, VIN_LARGEST);
     VIN_NAME(add_int64)(VIN_LARGEST, more, sums);

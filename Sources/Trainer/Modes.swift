@@ -19,9 +19,7 @@ struct TaskRun {
         Event.emit("started", ["mode": .text(mode)])
         switch mode {
         case "dp-gradient": try privateGradient()
-        case "sgd-epochs": try localTraining()
         case "evaluate": try evaluate()
-        case "measure": try measure()
         case "benchmark": try benchmark()
         default: throw TrainingError(.badParameter, "unknown mode \(mode)", at: "task.conf")
         }
@@ -45,17 +43,6 @@ struct TaskRun {
             ["parameters": .integer(update.sum.count), "sensitivity_units": .integer(Int(sensitivity))])
     }
 
-    /// out/model.safetensors: the model after some epochs of plain SGD.
-    private func localTraining() throws(TrainingError) {
-        var model = try model()
-        let training = LocalTraining(
-            learningRate: Float(try task.double("learning_rate")),
-            batchSize: try task.integer("batch_size", default: 32),
-            epochs: try task.integer("epochs", default: 1), seed: try task.unsigned("seed", default: 0))
-        try training.run(&model, on: data(classes: model.architecture.classCount))
-        try write(model.safetensors(), "model.safetensors")
-    }
-
     /// out/evaluation.json: correct records and loss, for public data and a site's own eyes: neither may leave a site
     /// uncharged.
     private func evaluate() throws(TrainingError) {
@@ -72,39 +59,6 @@ struct TaskRun {
                 "accuracy_e6": .integer(result.correctCount * 1_000_000 / result.count),
                 "loss_e6": .integer(loss),
             ])
-    }
-
-    /// One event for each file of `updates`, in order. `histories` are files with the sum of a member's earlier
-    /// updates, or `-`; `seen` are digests of earlier updates of the job.
-    private func measure() throws(TrainingError) {
-        let model = try model()
-        let audit = try UpdateAudit(
-            model: model, holdout: data(classes: model.architecture.classCount), gradient: gradient())
-        var updates: [ReleasedUpdate] = []
-        for name in task.list("updates") { updates.append(try ReleasedUpdate(file: Safetensors.read(input(name)))) }
-        var seen: Set<Digest> = []
-        for text in task.list("seen") {
-            do throws(FormatError) { seen.insert(try Digest(hex: text)) } catch {
-                throw TrainingError(.malformed, error.reason, at: "task.conf: seen")
-            }
-        }
-        let histories = task.list("histories")
-        for (index, update) in updates.enumerated() {
-            var others = [Int64](repeating: 0, count: update.sum.count)
-            for (other, entry) in updates.enumerated() where other != index && entry.sum.count == others.count {
-                for place in others.indices { others[place] &+= entry.sum[place] }
-            }
-            let history: [Int64] =
-                index < histories.count && histories[index] != "-"
-                ? try ReleasedUpdate(file: Safetensors.read(input(histories[index]))).sum : []
-            let measures = audit.measure(update, history: history, others: others, seen: seen)
-            var fields: [String: Event.Value] = [
-                "update": .integer(index), "digest": .text(UpdateAudit.digest(update.sum).hex),
-            ]
-            for (name, value) in zip(UpdateMeasures.names, measures.values) { fields[name] = .integer(Int(value)) }
-            Event.emit("measured", fields)
-            seen.insert(UpdateAudit.digest(update.sum))
-        }
     }
 
     /// A public task whose answer anyone can recompute: trains on drawn records, and tells the digest of the model.

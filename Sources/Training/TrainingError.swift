@@ -28,10 +28,8 @@ public struct TrainingError: Error, Hashable, Sendable, CustomStringConvertible 
         case tooLarge = "too_large"
         case wrongShape = "wrong_shape"
         case notFinite = "not_finite"
-        case zeroUpdate = "zero_update"
         case emptyClient = "empty_client"
         case labelOutOfRange = "label_out_of_range"
-        case normTooLarge = "norm_too_large"
         case overflow
         /// A parameter outside the range that it makes sense in.
         case badParameter = "bad_parameter"

@@ -17,13 +17,45 @@ struct FederationTests {
         gradient = try PrivateGradient(clip: 0.5)
     }
 
-    @Test("changes by no more than the stated sensitivity when a record is removed")
-    func sensitivityHolds() throws {
+    /// The data without a record: those after it move up, as they do in a file from which one is taken.
+    private func without(_ record: Int) throws -> Dataset {
+        try data.subset(data.labels.indices.filter { $0 != record })
+    }
+
+    @Test("is the same for records in any order and blocks, to the unit")
+    func sumIsOfASet() throws {
+        let full = try gradient.sum(of: data, at: model)
+        #expect(try gradient.sum(of: data.subset(data.labels.indices.reversed()), at: model) == full)
+        for cut in [1, 31, 32, 33, 150, 299] {
+            let (head, tail) = (Array(0..<cut), Array(cut..<data.count))
+            let parts = try [head, tail].map { try gradient.sum(of: data.subset($0), at: model) }
+            #expect(zip(parts[0], parts[1]).map { $0 + $1 } == full, "cut at \(cut)")
+        }
+    }
+
+    /// On both ways through the kernel: 32-bit sums, and those that need more.
+    @Test("changes by no more than the stated sensitivity when any record is removed", arguments: [0, 14, 24])
+    func sensitivityHoldsAnywhere(bits: Int) throws {
+        let gradient = try PrivateGradient(clip: 0.5, scaleBits: bits)
+        let full = try gradient.sum(of: data, at: model)
+        let bound = Double(gradient.sensitivityUnits(parameterCount: architecture.parameterCount))
+        for record in data.labels.indices {
+            let rest = try gradient.sum(of: without(record), at: model)
+            let alone = try gradient.sum(of: data.subset([record]), at: model)
+            let change = zip(full, rest).map { $0 - $1 }
+            #expect(change == alone, "record \(record)")
+            let norm = change.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
+            #expect(norm <= bound, "record \(record)")
+        }
+    }
+
+    @Test("is stated no larger than clipped records reach")
+    func sensitivityIsNotLoose() throws {
         let full = try gradient.sum(of: data, at: model)
         let bound = Double(gradient.sensitivityUnits(parameterCount: architecture.parameterCount))
         var largest = 0.0
         for record in stride(from: 0, to: data.count, by: 7) {
-            let without = try gradient.sum(of: data, at: model, omitting: [record])
+            let without = try gradient.sum(of: without(record), at: model)
             let square = zip(full, without).reduce(0.0) { $0 + Double(($1.0 - $1.1) * ($1.0 - $1.1)) }
             largest = max(largest, square.squareRoot())
         }
@@ -117,16 +149,46 @@ struct FederationTests {
         #expect(try measure(Array(repeating: 0, count: honest.count)).wellFormed == 0)
     }
 
-    @Test(
-        "refuses by name what must not count",
-        arguments: [
-            ([Float.nan, 1], TrainingError.Code.notFinite), ([.infinity, 1], .notFinite), ([0, 0], .zeroUpdate),
-            ([1], .wrongShape), ([30, 40], .normTooLarge),
-        ])
-    func checks(values: [Float], code: TrainingError.Code) {
-        #expect(throws: TrainingError(code, "", at: "")) {
-            try UpdateChecks.check(values, count: 2, normLimit: 49, member: "site-3")
+    /// Where updates come in: a file of a member's, read before anything of it may count.
+    @Test("refuses by name an update that is no sum of the model's shape")
+    func updatesThatAreNone() throws {
+        let sum = try gradient.sum(of: data, at: model)
+        let good = try ReleasedUpdate(
+            sum: sum, architecture: architecture, scaleBits: 14, clip: 0.5, recordBand: 1_000
+        ).safetensors()
+        #expect(try ReleasedUpdate(file: good).sum == sum)
+        func code(_ change: (inout Safetensors) throws -> Void) throws -> TrainingError.Code? {
+            var file = good
+            try change(&file)
+            do throws(TrainingError) { _ = try ReleasedUpdate(file: file) } catch { return error.code }
+            return nil
         }
+        func replaced(_ values: Tensor.Storage, _ count: Int) throws -> TrainingError.Code? {
+            try code { $0.tensors["sum"] = try Tensor(shape: [count], values) }
+        }
+        for number in [Float.nan, .infinity, -.infinity, 1] {
+            #expect(try replaced(.float32(sum.map { _ in number }), sum.count) != nil, "\(number)")
+        }
+        #expect(try replaced(.int64([1]), 1) == .wrongShape)
+        #expect(try replaced(.int64(sum + [1]), sum.count + 1) == .wrongShape)
+        #expect(try code { $0.tensors["more"] = try Tensor(shape: [1], .int64([1])) } == .wrongShape)
+        for (key, value) in [
+            ("clip", "nan"), ("clip", "inf"), ("clip", "0"), ("clip", "-1"), ("record_band", "0"),
+            ("scale_bits", "31"), ("noise_units", "-1"),
+        ] {
+            #expect(try code { $0.metadata[key] = value } == .badParameter, "\(key) = \(value)")
+        }
+        #expect(try code { $0.metadata["clip"] = nil } == .missing)
+        #expect(try code { $0.metadata["noise_units"] = "many" } == .malformed)
+    }
+
+    @Test(
+        "refuses a clip that does not fit the grid, and more records than a sum holds",
+        arguments: [
+            (1e6, 30), (0x1p20, 21), (.nan, 14), (.infinity, 14), (0, 14), (-1, 14), (1, 31), (1, -1),
+        ])
+    func gridLimits(clip: Double, bits: Int) {
+        #expect(throws: TrainingError(.badParameter, "", at: "")) { try PrivateGradient(clip: clip, scaleBits: bits) }
     }
 
     @Test("refuses empty clients, wrong shapes and training that diverges, with the model as it was")

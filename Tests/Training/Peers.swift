@@ -13,6 +13,9 @@ enum Peers {
         return String(cString: path)
     }
 
+    static let missing: Comment =
+        "VINCULUM_PEERS_PYTHON names no interpreter with the peers: `./Packaging/dev setup` makes one"
+
     struct Failure: Error { let status: Int32 }
 
     static func run(_ script: String, _ arguments: [String]) throws {

@@ -96,7 +96,7 @@ struct SafetensorsTests {
         }
     }
 
-    @Test("go to and from the Python library unchanged", .enabled(if: Peers.python != nil, "VINCULUM_PEERS_PYTHON"))
+    @Test("go to and from the Python library unchanged", .enabled(if: Peers.python != nil, Peers.missing))
     func pythonAgrees() throws {
         try TemporaryFolder.with { folder in
             try sample().write("\(folder)/ours.safetensors")

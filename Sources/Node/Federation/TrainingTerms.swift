@@ -100,7 +100,12 @@ public struct TrainingTerms: Hashable, Sendable {
         sensitivityUnits = UInt64(try value(mechanism, Self.sensitivityName, in: 1...1 << 40))
         noiseUnits = UInt64(try value(mechanism, Self.noiseName, in: 0...1 << 40))
         // The noise is measured by what one record can change. A requester who states less would get less noise.
-        let least = UInt64(try gradient().sensitivityUnits(parameterCount: architecture.parameterCount))
+        let least: UInt64
+        do throws(TrainingError) {
+            least = UInt64(try gradient().sensitivityUnits(parameterCount: architecture.parameterCount))
+        } catch {
+            throw UnusableTerms(field: Self.clipName, reason: error.reason)
+        }
         guard sensitivityUnits >= least else {
             throw UnusableTerms(
                 field: Self.sensitivityName, reason: "\(sensitivityUnits); one record can change a sum by \(least)")

@@ -4,9 +4,8 @@ package struct TaskFile: Sendable {
     private let path: String
 
     package static let keys: Set<String> = [
-        "mode", "model", "data", "output", "classes", "input_factor", "input_offset", "clip", "scale_bits",
-        "record_band", "learning_rate", "batch_size", "epochs", "seed", "widths", "records", "updates", "histories",
-        "seen",
+        "mode", "model", "data", "classes", "input_factor", "input_offset", "clip", "scale_bits", "record_band",
+        "learning_rate", "epochs", "seed", "widths", "records",
     ]
 
     /// - Parameter path: what errors name.
@@ -42,11 +41,6 @@ package struct TaskFile: Sendable {
             throw TrainingError(.missing, "\(key) is not given", at: path)
         }
         return value
-    }
-
-    /// Values separated by commas; none for an absent key.
-    package func list(_ key: String) -> [String] {
-        (values[key] ?? "").split(separator: ",").map { String(Self.trimmed($0)) }
     }
 
     package func integer(_ key: String, default fallback: Int? = nil) throws(TrainingError) -> Int {

@@ -4,20 +4,26 @@ import CKernels
 /// norm, as integers on a fixed grid. A privacy plugin adds exact noise on the same grid; nothing leaves a site before
 /// that.
 ///
-/// Records lie in slots of 32 by their index. Within a slot the sum is float32 in the order of records; each slot is
-/// rounded to the grid and slots are added as integers, which is exact. So a record that is removed (its place stays,
-/// empty) changes one slot only, and the change of the released sum is bounded by `sensitivityUnits`.
+/// Each number of each record's gradient is rounded to the grid before anything is added, and the rest is a sum of
+/// integers, which is exact. So what a record adds is the same whatever others there are and wherever it stands: a data
+/// set with one record more or less, anywhere, gives a sum that differs by that record's part and nothing else.
 public struct PrivateGradient: Hashable, Sendable {
     /// The largest L2 norm of a record's gradient.
     public let clip: Double
     /// The grid: one unit is 2^-scaleBits.
     public let scaleBits: Int
 
-    public static let slotRecordCount = 32
+    /// Records that are looked at together. The sum is the same for any number.
+    static let blockRecordCount = 32
+    /// The largest clip in grid units; with 4 million records a sum still fits.
+    private static let clipUnitsLimit = 0x1p40
+    private static let sumLimit = 0x1p62
 
-    /// `clip` in 2^-20...2^20, `scaleBits` in 0...30, and a slot's sum must fit the grid. Errors: `badParameter`.
+    /// `clip` in 2^-20...2^20, `scaleBits` in 0...30, and the clip at most 2^40 grid units. Errors: `badParameter`.
     public init(clip: Double, scaleBits: Int = 14) throws(TrainingError) {
-        guard clip >= 0x1p-20, clip <= 0x1p20, (0...30).contains(scaleBits) else {
+        guard clip >= 0x1p-20, clip <= 0x1p20, (0...30).contains(scaleBits),
+            clip * Double(1 << scaleBits) <= Self.clipUnitsLimit
+        else {
             throw TrainingError(.badParameter, "clip \(clip), scale bits \(scaleBits)", at: "private gradient")
         }
         self.clip = clip
@@ -26,47 +32,39 @@ public struct PrivateGradient: Hashable, Sendable {
 
     public var unitsPerOne: Double { Double(1 << scaleBits) }
 
-    /// An upper bound, in grid units, on the L2 distance between the sums with and without any one record.
+    /// An upper bound, in grid units, on the L2 norm of what one record adds: on the distance between the sums with and
+    /// without it.
     ///
-    /// Three parts, u = 2^-24, n = 32:
-    /// - the record itself: factors are rounded down, so its exact clipped gradient is at most `clip`; scaling its
-    ///   output gradient in float32 adds at most u relative, the double-precision norm less than 2^-40: clip (1 + 2u);
-    /// - float32 sums of n products: each of the two slot sums is off by at most gamma = n u / (1 - n u) of the sum of
-    ///   magnitudes, whose L2 norm is at most n clip (1 + 2u): 2 gamma n clip (1 + 2u); products that underflow add
-    ///   less than 2^-140 each, covered by the last unit;
-    /// - rounding to the grid: each of d coordinates changes by less than one unit more: sqrt(d).
+    /// Two parts, u = 2^-24:
+    /// - the record's gradient: factors are rounded down, so that the exact clipped gradient is at most `clip`; scaling
+    ///   its output gradient in float32 and multiplying that with the inputs add at most u relative each, the
+    ///   double-precision norm less than 2^-40: clip (1 + 3u); products that underflow are covered by the last unit;
+    /// - rounding to the grid: each of d numbers changes by at most half a unit: sqrt(d) / 2.
     public func sensitivityUnits(parameterCount: Int) -> Int64 {
-        let unit = 0x1p-24
-        let slot = Double(Self.slotRecordCount)
-        let gamma = slot * unit / (1 - slot * unit)
-        let record = clip * (1 + 2 * unit)
-        let sum = (record + 2 * gamma * slot * record) * unitsPerOne
-        return Int64((sum + Double(parameterCount).squareRoot()).rounded(.up)) + 1
+        let sum = recordBound * unitsPerOne + Double(parameterCount).squareRoot() / 2
+        return Int64(sum.rounded(.up)) + 1
     }
 
-    /// The sum of clipped gradients at `model`, in grid units. `omitting` leaves those records' places empty.
-    /// Errors: `emptyClient`, `wrongShape`.
-    public func sum(
-        of data: Dataset, at model: DenseModel, omitting: Set<Int> = []
-    ) throws(TrainingError) -> [Int64] {
+    private var recordBound: Double { clip * (1 + 3 * 0x1p-24) }
+
+    /// The sum of clipped gradients at `model`, in grid units. Errors: `emptyClient`, `wrongShape`, `overflow` for more
+    /// records than a sum holds.
+    public func sum(of data: Dataset, at model: DenseModel) throws(TrainingError) -> [Int64] {
         try data.checkFits(model.architecture)
         let count = model.architecture.parameterCount
-        let pass = DensePass(architecture: model.architecture, capacity: Self.slotRecordCount)
-        var slot = [Float](repeating: 0, count: count)
+        let bound = recordBound * unitsPerOne + 1
+        guard Double(data.count) * bound <= Self.sumLimit else {
+            throw TrainingError(.overflow, "\(data.count) records at clip \(clip)", at: "private gradient")
+        }
+        let pass = DensePass(architecture: model.architecture, capacity: Self.blockRecordCount)
         var sums = [Int64](repeating: 0, count: count)
-        slot.withUnsafeMutableBufferPointer { slot in
-            sums.withUnsafeMutableBufferPointer { sums in
-                guard let slotBase = slot.baseAddress else { return }
-                data.forEachBlock(of: Self.slotRecordCount) { start, rows, inputs, labels in
-                    pass.forward(rows: rows, inputs: inputs, parameters: model.parameters)
-                    pass.backward(rows: rows, labels: labels, parameters: model.parameters)
-                    pass.clip(rows: rows, inputs: inputs, clip: clip)
-                    for record in omitting where (start..<start + rows).contains(record) {
-                        pass.clearRecord(record - start)
-                    }
-                    pass.sumGradients(rows: rows, inputs: inputs, into: slotBase, accumulate: false)
-                    vin_accumulate_fixed_point(count, slotBase, unitsPerOne, sums.baseAddress)
-                }
+        sums.withUnsafeMutableBufferPointer { sums in
+            guard let sums = sums.baseAddress else { return }
+            data.forEachBlock(of: Self.blockRecordCount) { _, rows, inputs, labels in
+                pass.forward(rows: rows, inputs: inputs, parameters: model.parameters)
+                pass.backward(rows: rows, labels: labels, parameters: model.parameters)
+                pass.clip(rows: rows, inputs: inputs, clip: clip)
+                pass.sumOnGrid(rows: rows, inputs: inputs, scale: unitsPerOne, bound: bound, into: sums)
             }
         }
         return sums

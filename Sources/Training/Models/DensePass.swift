@@ -91,8 +91,8 @@ struct DensePass: ~Copyable {
         for row in 0..<rows where !norms[row].isFinite { clearRecord(row) }
     }
 
-    /// Empties a record's place: it adds exactly zero to every sum.
-    func clearRecord(_ row: Int) {
+    /// Makes a record add exactly zero to every sum.
+    private func clearRecord(_ row: Int) {
         for (index, layer) in architecture.layers.enumerated() {
             (delta(index) + row * layer.outputs).update(repeating: 0, count: layer.outputs)
             if index < architecture.layers.count - 1 {
@@ -118,6 +118,22 @@ struct DensePass: ~Copyable {
                 layer.inputs, layer.outputs, rows, source(index, inputs), delta(index), target + layer.weightOffset,
                 mode)
             vin_sum_rows(rows, layer.outputs, delta(index), target + layer.biasOffset, mode)
+        }
+    }
+
+    /// Adds the records' gradients to `sums`, each number of each record rounded to the grid for itself: what a record
+    /// adds depends on no other. `bound` is above every gradient's norm times `scale`, a power of two.
+    func sumOnGrid(
+        rows: Int, inputs: UnsafePointer<Float>, scale: Double, bound: Double, into sums: UnsafeMutablePointer<Int64>
+    ) {
+        for (index, layer) in architecture.layers.enumerated() {
+            vin_accumulate_products(
+                layer.inputs, layer.outputs, rows, source(index, inputs), delta(index), scale, bound,
+                sums + layer.weightOffset)
+            for row in 0..<rows {
+                vin_accumulate_fixed_point(
+                    layer.outputs, delta(index) + row * layer.outputs, scale, sums + layer.biasOffset)
+            }
         }
     }
 
