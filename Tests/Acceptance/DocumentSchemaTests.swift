@@ -32,13 +32,27 @@ struct DocumentSchemaTests {
         ("run --config FOLDER/none.toml", "not_found"), ("work --config FOLDER/none.toml", "not_found"),
     ]
 
-    /// Promised elsewhere: the demo's document in `DemoTests`, those that would change the prefix, and those that need
-    /// a job or a machine on offer.
-    static let elsewhere: Set<String> = [
-        "demo", "init site", "job model", "ledger export", "task benchmark", "task evaluate", "task offers",
-        "task show", "plugin check",
-        "plugin install", "plugin enable", "plugin disable", "plugin new",
+    /// Promised elsewhere, each with the suite that looks at the schema: what would change the prefix, and what needs a
+    /// job or a machine on offer.
+    static let elsewhere: [String: String] = [
+        "demo": "DemoTests", "init site": "JobJourneyTests", "job model": "JobJourneyTests",
+        "job close": "JobJourneyTests", "job abort": "JobJourneyTests", "job advance": "JobJourneyTests",
+        "job replace-aggregator": "JobJourneyTests", "job withdraw": "JobJourneyTests",
+        "ledger export": "LedgerExportTests", "task benchmark": "MarketJourneyTests",
+        "task evaluate": "MarketJourneyTests", "task offers": "MarketJourneyTests", "task show": "MarketJourneyTests",
+        "plugin check": "PluginJourneyTests", "plugin install": "PluginJourneyTests",
+        "plugin enable": "PluginJourneyTests", "plugin disable": "PluginJourneyTests",
+        "plugin new": "PluginJourneyTests",
     ]
+
+    @Test(arguments: elsewhere.keys.sorted()) func whatIsPromisedElsewhereIsLookedAtThere(command: String) throws {
+        let suite = try #require(Self.elsewhere[command])
+        let file = URL(filePath: #filePath).resolvingSymlinksInPath().deletingLastPathComponent()
+            .appending(path: "\(suite).swift")
+        let text = try String(contentsOf: file, encoding: .utf8)
+        let word = command.split(separator: " ").last.map(String.init) ?? command
+        #expect(text.contains(word) && text.contains("vinculum/"), "\(suite) does not look at '\(command)'")
+    }
 
     private func words(_ text: String, _ folder: String) -> [String] {
         text.split(separator: " ").map { String($0).replacing("FOLDER", with: folder) }
@@ -96,7 +110,7 @@ struct DocumentSchemaTests {
         }
         let all = leaves(root, [])
         #expect(all.count > 25)
-        let known = Self.promises.map(\.command) + Self.refusals.map(\.command) + Array(Self.elsewhere)
+        let known = Self.promises.map(\.command) + Self.refusals.map(\.command) + Array(Self.elsewhere.keys)
         for command in all {
             #expect(
                 known.contains { $0 == command || $0.hasPrefix(command + " ") },

@@ -12,6 +12,8 @@ struct MarketJourneyTests {
             var result: String?
         }
 
+        var schema: String
+        var id: String
         var status: String
         var paid: String
         var audited: Bool
@@ -41,6 +43,7 @@ struct MarketJourneyTests {
                 "--json",
             ])
             let account = try #require(made["account"] as? String)
+            #expect(made["schema"] as? String == "vinculum/init-site/1")
             #expect(made["size_band"] as? Int == 1_800)
             try run(["tx", "transfer", "--data", node, "--to", account, "1"])
             let file = "\(site)/site.toml"
@@ -51,6 +54,7 @@ struct MarketJourneyTests {
         }
         try await until("three offers") {
             let offers = try document(["task", "offers", "--data", node, "--json"])
+            #expect(offers["schema"] as? String == "vinculum/offers/1")
             return (offers["offers"] as? [Any])?.count == 3
         }
 
@@ -59,6 +63,9 @@ struct MarketJourneyTests {
         #expect(benchmark.replicas.map(\.outcome) == ["accepted", "accepted"])
         #expect(Set(benchmark.replicas.map(\.provider)).count == 2)
         #expect(Set(benchmark.replicas.map(\.result)).count == 1)
+
+        let shown = try task(["task", "show", benchmark.id, "--data", node])
+        #expect(shown.id == benchmark.id && shown.status == "done")
 
         // A model of the digits' shape: the benchmark's own result.
         let model = try #require(benchmark.replicas.first?.result)
@@ -87,7 +94,9 @@ struct MarketJourneyTests {
     }
 
     private func task(_ arguments: [String]) throws -> Task {
-        try JSONDecoder().decode(Task.self, from: Data(try run(arguments + ["--json"]).utf8))
+        let task = try JSONDecoder().decode(Task.self, from: Data(try run(arguments + ["--json"]).utf8))
+        #expect(task.schema == "vinculum/task/1")
+        return task
     }
 
     private func until(_ what: String, _ holds: () throws -> Bool) async throws {

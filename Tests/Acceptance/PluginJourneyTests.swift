@@ -67,6 +67,31 @@ struct PluginJourneyTests {
         #expect(result.output.contains("\"passed\": true"))
     }
 
+    /// Each command that changes an installation says so in a document.
+    @Test func theDocumentsOfAnInstallationHaveTheirSchemas() async throws {
+        let prefix = try prefix()
+        let made = try await shell(
+            "vinculum plugin new --kind verifier --language c --id org.example.mine mine --json; make -s -C mine >&2",
+            prefix)
+        #expect(Self.document(made)["schema"] as? String == "vinculum/plugin-new/1", "\(made.output)\(made.errors)")
+        let checked = try await shell("vinculum plugin check mine --json", prefix)
+        #expect(Self.document(checked)["schema"] as? String == "vinculum/plugin-check/1", "\(checked.output)")
+        #expect((Self.document(checked)["results"] as? [[String: Any]])?.first?["rule"] as? String == "manifest")
+        let signing = """
+            make -s -C mine package >&2
+            minisign -G -W -p my.pub -s my.key >&2
+            minisign -S -s my.key -m mine/package/plugin.toml >&2
+            cp my.pub '\(prefix.root)/etc/vinculum/trusted-keys/'
+            """
+        #expect(try await shell(signing, prefix).status == 0)
+        for command in ["install mine/package/plugin.toml", "enable mine", "disable mine"] {
+            let result = try await shell("vinculum plugin \(command) --json", prefix)
+            let document = Self.document(result)
+            #expect(document["schema"] as? String == "vinculum/plugin/1", "\(command): \(result.output)")
+            #expect(document["enabled"] as? Bool == command.hasPrefix("enable"), "\(command): \(result.errors)")
+        }
+    }
+
     /// All five in one build folder, so that the SDK is compiled once; unoptimised, since the walk above builds a release.
     @Test func theTemplatesInSwiftBuildAndPass() async throws {
         let prefix = try prefix()
@@ -96,9 +121,12 @@ struct PluginJourneyTests {
 
     /// What `plugin check --json` says of the plugin's behaviour; the document is the output from its first brace on.
     private static func digest(_ result: CommandResult) -> String? {
-        guard let start = result.output.firstIndex(of: "{") else { return nil }
-        let object = try? JSONSerialization.jsonObject(with: Data(result.output[start...].utf8))
-        return (object as? [String: Any])?["conformance_digest"] as? String
+        document(result)["conformance_digest"] as? String
+    }
+
+    private static func document(_ result: CommandResult) -> [String: Any] {
+        guard let start = result.output.firstIndex(of: "{") else { return [:] }
+        return RunningNode.document(String(result.output[start...]))
     }
 
     @Test(arguments: ["consensus-solo", "privacy-dp", "verify-spotcheck", "verify-benchmark", "runtime-process"])

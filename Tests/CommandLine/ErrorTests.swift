@@ -64,6 +64,67 @@ import Testing
         #expect(start.status == 1 && start.errors.contains("\(file)"), "\(start.errors)")
     }
 
+    /// Lines that take the place of a whole job file's, and what is said of them before anything is sent.
+    @Test(arguments: [
+        ("model.descriptor", "descriptor = \"784-64-10\"", "which is no mlp/WIDTHS"),
+        ("model.descriptor", "descriptor = \"mlp/784-64-x\"", "784-64-x is not of the form"),
+        ("model.descriptor", "descriptor = \"mlp/784\"", "make no network"),
+        ("model.descriptor", "descriptor = \"mlp/784-0-10\"", "make no network"),
+        ("aggregation.rule", "descriptor = \"mlp/784-10\"\n[aggregation]\nrule = \"median\"", "median"),
+    ])
+    func aJobThatCannotBePlannedIsNamedBeforeItIsSent(key: String, lines: String, what: String) throws {
+        let folder = try TemporaryFolder()
+        let file = try folder.write(
+            "job.toml",
+            """
+            [job]
+            name = "a"
+            purpose = "b"
+            rounds = 1
+            [members]
+            invited = ["did:key:z6MkiTBz1ymuepAQ4HEHYSF1H8quG5GLVVQR3djdX3mDooWp"]
+            [model]
+            \(lines)
+            [privacy]
+            epsilon = 3.0
+            [payment]
+            escrow = "10"
+            base = "1"
+            """)
+        let line = 8 + lines.split(separator: "\n").count - 1
+        for command in [["config", "validate", file], ["job", "submit", file, "--data", folder.root]] {
+            let result = try Program.run(command + ["--json"])
+            #expect(result.status == 64, "\(command): \(result.output)")
+            let details = try #require(try Program.document(result)["details"] as? [[String: Any]])
+            #expect(details.map { $0["key"] as? String } == [key], "\(result.output)")
+            #expect(details.first?["line"] as? Int == line && details.first?["file"] as? String == file)
+            #expect((details.first?["reason"] as? String)?.contains(what) == true, "\(result.output)")
+        }
+    }
+
+    /// Programs get a document for every error, also for those of the command line itself.
+    @Test(arguments: [
+        ["job", "show", "12"], ["task", "show", "12"], ["proof", "get", "--output", "x"], ["status", "--nonsense"],
+        ["tx", "transfer"], ["ledger", "events", "--limit", "0"], ["nonsense"],
+        ["task", "evaluate", "--model", "a", "--records", "b", "--input-factor", "nan"],
+        ["task", "evaluate", "--model", "a", "--records", "b", "--input-factor", "inf"],
+        ["task", "evaluate", "--model", "a", "--records", "b", "--input-offset", "-inf"],
+        ["task", "benchmark", "--widths", "64-0"],
+    ])
+    func aWrongCommandLineIsADocumentForPrograms(arguments: [String]) throws {
+        let result = try Program.run(arguments + ["--json"])
+        let document = try Program.document(result)
+        #expect(result.status == 2 && result.errors.isEmpty, "\(result.errors)")
+        #expect(document["schema"] as? String == "vinculum/error/1" && document["code"] as? String == "usage")
+        #expect(document["exit_code"] as? Int == 2)
+        #expect((document["message"] as? String)?.isEmpty == false)
+    }
+
+    @Test func anIdIsNamedForWhatItShouldBe() throws {
+        #expect(try Program.run("task", "show", "12").errors.contains("'12' is not a task's id"))
+        #expect(try Program.run("job", "show", "12").errors.contains("'12' is not a job's id"))
+    }
+
     @Test func wrongFlagsAreNamed() throws {
         let cases: [([String], String)] = [
             (["account", "new", "a b"], "a b"), (["tx", "transfer", "x", "--to", "y"], "'x'"),

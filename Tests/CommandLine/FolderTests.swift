@@ -29,6 +29,55 @@ import Testing
         }
     }
 
+    /// Killed at any moment, `init` run again makes a whole folder, and keeps the keys that it had made.
+    @Test func initGoesOnWhereItWasKilled() throws {
+        let scratch = try TemporaryFolder()
+        var unfinished = 0
+        for step in 0..<24 {
+            let folder = scratch.path("node-\(step)")
+            let first = try Command(Program.path, ["init", "--data", folder], environment: ["VINCULUM_DATA": nil])
+                .start()
+            usleep(UInt32(1_000 * (5 + step * 2)))
+            first.send(SIGKILL)
+            _ = first.wait(timeout: .seconds(10))
+            let keys = ["node", "main", "aggregator"].map { "\(folder)/keys/\($0).key" }
+            let before = keys.map { FileManager.default.contents(atPath: $0) }
+            if !FileManager.default.fileExists(atPath: "\(folder)/node.toml") { unfinished += 1 }
+            let again = try Program.run("init", "--data", folder)
+            #expect(again.status == 0 || again.status == 70, "\(again.errors)")
+            #expect(try Program.run("config", "validate", "\(folder)/node.toml").status == 0)
+            #expect(try Program.run("account", "address", "main", "--data", folder).status == 0)
+            for (path, bytes) in zip(keys, before) where bytes != nil {
+                #expect(FileManager.default.contents(atPath: path) == bytes, "\(path) was overwritten")
+            }
+            #expect(try Program.run("init", "--data", folder).status == 70)
+        }
+        #expect(unfinished > 0, "no attempt was killed midway")
+    }
+
+    /// Each state between two writes, for the node and for the site.
+    @Test func anUnfinishedFolderIsFinishedAndAnotherOnesFilesAreRefused() throws {
+        let scratch = try TemporaryFolder()
+        let files = ["keys/node.key", "keys/main.key", "keys/aggregator.key", "keys/api.token", "genesis.dagcbor"]
+        for count in 0...files.count {
+            let folder = scratch.path("node-\(count)")
+            #expect(try Program.run("init", "--data", folder).status == 0)
+            for file in ["node.toml"] + files.dropFirst(count) {
+                try FileManager.default.removeItem(atPath: "\(folder)/\(file)")
+            }
+            // Without the mark these are files of somebody else's.
+            if (1...3).contains(count) || count == files.count {
+                #expect(try Program.run("init", "--data", folder).status == 70, "\(count) files")
+            }
+            try Data().write(to: URL(filePath: "\(folder)/init.unfinished"))
+            let kept = FileManager.default.contents(atPath: "\(folder)/keys/main.key")
+            let again = try Program.run("init", "--data", folder)
+            #expect(again.status == 0, "\(count) files: \(again.errors)")
+            if count >= 2 { #expect(FileManager.default.contents(atPath: "\(folder)/keys/main.key") == kept) }
+            #expect(!FileManager.default.fileExists(atPath: "\(folder)/init.unfinished"))
+        }
+    }
+
     @Test func keysAreMadeListedAndNeverOverwritten() throws {
         try withFolder { folder in
             let made = try Program.document(try Program.run("account", "new", "alice", "--data", folder, "--json"))

@@ -33,6 +33,19 @@ import Testing
         }
     }
 
+    /// What every command that asks a node can end with is in its help: a wrong node.toml, and no answer.
+    @Test func commandsThatAskANodeNameItsCodes() throws {
+        var found = 0
+        for command in try Self.commands() {
+            let help = try Program.run(command + ["--help"]).output
+            // `wait` makes a silent node a matter of time.
+            guard help.contains("--token-file"), command != ["wait"] else { continue }
+            found += 1
+            for code in ["  64  ", "  66  "] { #expect(help.contains(code), "\(command) lacks\(code)") }
+        }
+        #expect(found > 20)
+    }
+
     @Test(arguments: [
         ["nonsense"], ["status", "--nonsense"], ["tx", "transfer"], ["wait", "--timeout", "-1"],
         ["config", "default", "x"],

@@ -21,9 +21,10 @@ import Testing
 
     @Test func aGoodPluginPassesEveryRule() throws {
         let report = try check("good")
-        #expect(report.hasPassed, "\(report.json)")
+        #expect(report.hasPassed, "\(report.results)")
         #expect(report.results.map(\.rule).count == CheckRule.allCases.count)
-        #expect(report.json.hasPrefix("{\"schema\":\"vinculum/plugin-check/1\""))
+        #expect(report.document["passed"] == .bool(true) && report.document["seed"] == .text("7"))
+        #expect(report.document["results"]?.array?.count == CheckRule.allCases.count)
     }
 
     @Test func aClockInADeterministicKindIsCaughtTwice() throws {
@@ -90,7 +91,7 @@ import Testing
     ])
     func whatEndsTheChildIsACrash(source: String, rule: CheckRule) throws {
         let report = try check(source, callTimeout: .milliseconds(500))
-        #expect(outcome(report, rule) == .crashed, "\(report.json)")
+        #expect(outcome(report, rule) == .crashed, "\(report.results)")
     }
 
     @Test(arguments: [
@@ -99,7 +100,7 @@ import Testing
     ])
     func whatBreaksARuleFailsIt(source: String, rule: CheckRule) throws {
         let report = try check(source)
-        #expect(outcome(report, rule) == .failed, "\(report.json)")
+        #expect(outcome(report, rule) == .failed, "\(report.results)")
         #expect(!report.hasPassed)
     }
 

@@ -26,7 +26,7 @@ import Testing
             try make(kind, in: folder)
             #expect(build(folder))
             let report = check(folder)
-            #expect(report.hasPassed, "\(report.json)")
+            #expect(report.hasPassed, "\(report.results)")
             #expect(report.plugin == "org.example.my-plugin")
             #expect((report.conformanceDigest != nil) == kind.isSansIO)
         }

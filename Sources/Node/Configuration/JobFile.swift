@@ -2,11 +2,16 @@ import Federation
 import PluginHost
 import Primitives
 import Privacy
+import Training
 
 /// A requester's file, `job.toml`: what is to be trained, under which guarantee, and what is paid. Costs per round and
 /// plugin versions are added when it is submitted, from the plugins that the node has.
 public struct JobFile: Sendable {
     public let resolved: ResolvedConfiguration
+    /// The model's shape, as `model.descriptor` says.
+    public let architecture: DenseArchitecture
+    private let file: String
+    private let locator: KeyLocator
     public let members: [AccountID]
     /// Nil lets the node that takes the job aggregate.
     public let aggregator: AccountID?
@@ -100,7 +105,39 @@ public struct JobFile: Sendable {
         if (1...8).contains(resolved.list("verification.plugins").count) == false {
             problem("verification.plugins", "has to name 1 to 8 verifiers")
         }
-        if !problems.isEmpty { throw ConfigurationError(file: file, problems: problems) }
+        var architecture: DenseArchitecture?
+        do throws(TrainingError) { architecture = try Self.architecture(resolved.text("model.descriptor")) } catch {
+            problem("model.descriptor", error.reason, hint: "such as mlp/784-64-10")
+        }
+        do throws(TrainingError) {
+            _ = try PrivateGradient(
+                clip: resolved.decimal("privacy.clip"), scaleBits: resolved.integer("privacy.grid_bits"))
+        } catch {
+            problem("privacy.clip", "does not fit the grid: \(error.reason)", hint: "clip times 2^grid_bits up to 2^40")
+        }
+        // What no trainer that ships keeps to would be refused by every member, after the escrow is locked.
+        if resolved.text("aggregation.rule") != "mean" {
+            let rule = ConfigurationValue.quoted(resolved.text("aggregation.rule"))
+            problem("aggregation.rule", "is \(rule), which nobody computes", hint: "mean")
+        }
+        guard problems.isEmpty, let architecture else { throw ConfigurationError(file: file, problems: problems) }
+        self.architecture = architecture
         self.resolved = resolved
+        self.file = file
+        self.locator = locator
+    }
+
+    private static func architecture(_ descriptor: String) throws(TrainingError) -> DenseArchitecture {
+        guard descriptor.hasPrefix(TrainingTerms.descriptorPrefix) else {
+            throw TrainingError(
+                .malformed, "is \(ConfigurationValue.quoted(String(descriptor.prefix(80)))), which is no mlp/WIDTHS",
+                at: "model.descriptor")
+        }
+        return try DenseArchitecture(String(descriptor.dropFirst(TrainingTerms.descriptorPrefix.count)))
+    }
+
+    /// A problem that shows only when the job is planned, with its place in the file.
+    func problem(_ key: String, _ reason: String) -> ConfigurationError {
+        ConfigurationError(file: file, problems: [.init(key: key, line: locator.line(of: key), reason: reason)])
     }
 }

@@ -41,14 +41,7 @@ public struct JobPreparation: Sendable {
 
     /// The model that the job starts from, if the file gives a seed and no CID.
     public func initialModel() throws -> [UInt8] {
-        try DenseModel(architecture: architecture(), seed: file.modelSeed).safetensors().encoded()
-    }
-
-    private func architecture() throws -> DenseArchitecture {
-        guard file.modelDescriptor.hasPrefix(TrainingTerms.descriptorPrefix) else {
-            throw UnusableTerms(field: "model.descriptor", reason: "\(file.modelDescriptor) is no mlp/WIDTHS")
-        }
-        return try DenseArchitecture(String(file.modelDescriptor.dropFirst(TrainingTerms.descriptorPrefix.count)))
+        try DenseModel(architecture: file.architecture, seed: file.modelSeed).safetensors().encoded()
     }
 
     /// The terms, with the noise and the cost a round that the privacy plugin plans.
@@ -56,8 +49,31 @@ public struct JobPreparation: Sendable {
     /// - Parameters:
     ///   - model: the stored initial model.
     ///   - holdout: the stored public records that scores are measured on.
+    /// - Throws: `ConfigurationError` with the file's key, where it is the file that cannot be planned.
     public func terms(model: CID, holdout: CID) async throws -> JobTerms {
-        let architecture = try architecture()
+        do {
+            return try await plannedTerms(model: model, holdout: holdout)
+        } catch let error as UnusableTerms {
+            throw file.problem(Self.keys[error.field] ?? error.field, error.reason)
+        } catch let error as TrainingError {
+            throw file.problem("privacy.clip", error.reason)
+        }
+    }
+
+    /// What the terms' fields are called in a job file.
+    private static let keys = [
+        "model_descriptor": "model.descriptor", "guarantee.unit": "privacy.unit",
+        "guarantee.relation": "privacy.relation", "aggregation": "aggregation.rule",
+        TrainingTerms.clipName: "privacy.clip", TrainingTerms.scaleBitsName: "privacy.grid_bits",
+        TrainingTerms.inputFactorName: "training.input_factor",
+        TrainingTerms.inputOffsetName: "training.input_offset",
+        TrainingTerms.learningRateName: "aggregation.server_learning_rate",
+        TrainingTerms.momentumName: "aggregation.server_momentum", TrainingTerms.sensitivityName: "privacy.clip",
+        TrainingTerms.noiseName: "privacy.epsilon",
+    ]
+
+    private func plannedTerms(model: CID, holdout: CID) async throws -> JobTerms {
+        let architecture = file.architecture
         // The clip that the terms can hold, so that the noise fits what the trainer does.
         let clip = Self.millionths(file.clip)
         let gradient = try PrivateGradient(clip: Double(clip) / 1e6, scaleBits: file.gridBits)

@@ -62,33 +62,19 @@ public struct CheckReport: Sendable, Hashable {
     /// Nothing failed or crashed.
     public var hasPassed: Bool { !results.contains { $0.outcome == .failed || $0.outcome == .crashed } }
 
-    /// One document; `schema` is raised when a field changes its meaning.
-    public var json: String {
+    /// What `vinculum plugin check --json` prints; the schema's version is raised when a field changes its meaning.
+    public var document: CBORMap {
         let rows = results.map { result in
-            """
-            {"rule":\(Self.quote(result.rule.rawValue)),"outcome":\(Self.quote(result.outcome.rawValue)),\
-            "sentence":\(Self.quote(result.rule.sentence)),"reason":\(Self.quote(result.reason))}
-            """
+            CBORValue.map(
+                CBORMap([
+                    ("rule", .text(result.rule.rawValue)), ("outcome", .text(result.outcome.rawValue)),
+                    ("sentence", .text(result.rule.sentence)), ("reason", .text(result.reason)),
+                ]))
         }
-        return """
-            {"schema":"vinculum/plugin-check/1","plugin":\(Self.quote(plugin)),"version":\(Self.quote(version)),\
-            "seed":\(seed),"passed":\(hasPassed),\
-            "conformance_digest":\(conformanceDigest.map { Self.quote($0.hex) } ?? "null"),"results":[\(rows.joined(separator: ","))]}
-            """
-    }
-
-    private static func quote(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case "\u{0}"..<"\u{20}":
-                let digits = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
+        return CBORMap([
+            ("plugin", .text(plugin)), ("version", .text(version)), ("seed", .text("\(seed)")),
+            ("conformance_digest", conformanceDigest.map { .text($0.hex) } ?? .null), ("passed", .bool(hasPassed)),
+            ("results", .array(rows)),
+        ])
     }
 }

@@ -12,7 +12,7 @@ struct Account: AsyncParsableCommand {
                 "An account is an Ed25519 key, shown as did:key. Its secret stays in FOLDER/keys/NAME.key (mode 0600).",
             examples: [
                 ("vinculum account new alice", "make a key"), ("vinculum account show main", "see what it has"),
-            ], exits: [.ok, .failed, .usage, .unreachable, .notFound, .exists]
+            ], exits: ExitStatus.ofNode + [.notFound, .exists]
         ).text,
         subcommands: [AccountNew.self, AccountShow.self, AccountList.self, AccountAddress.self])
 }
@@ -102,7 +102,7 @@ struct AccountShow: VinculumCommand {
             examples: [
                 ("vinculum account show main", "by the name of a key"), ("vinculum account show did:key:z…", "by id"),
             ],
-            exits: [.ok, .failed, .usage, .unreachable, .notFound]
+            exits: ExitStatus.ofNode + [.notFound]
         ).text)
 
     @Argument(help: "The name of a key in the folder, or an account.") var account: String

@@ -31,7 +31,8 @@ struct InitNode: VinculumCommand {
                 ("vinculum init", "in ~/.vinculum"),
                 ("vinculum init node --data ./node --tokens 5000000", "elsewhere, with another supply"),
             ],
-            limits: "Never overwrites: a folder with a node's files is refused.",
+            limits: "Never overwrites: a folder with a node's files is refused. Killed midway, it goes on when run "
+                + "again.",
             exits: [.ok, .failed, .usage, .exists]
         ).text)
 
@@ -48,16 +49,13 @@ struct InitNode: VinculumCommand {
     func execute() async throws -> ExitStatus {
         guard let supply = try? Amount(tokens) else { throw ValidationError("'\(tokens)' is not an amount of tokens") }
         let root = folder.folder
-        let files = ["node.toml", "genesis.dagcbor", "keys/node.key", "keys/main.key", "keys/aggregator.key"]
-        if let existing = files.first(where: { DurableFile.exists("\(root)/\($0)") }) {
-            throw CommandFailure(
-                .exists, "\(root)/\(existing) exists already",
-                hint: "choose another folder with --data, or start that node with `vinculum run`")
-        }
-        try DurableFile.makeFolder(root, mode: 0o700)
-        try DurableFile.makeFolder("\(root)/keys", mode: 0o700)
-        let validator = SecretKey.generate()
-        let owner = SecretKey.generate()
+        let made = UnfinishedFolder(root: root, last: "node.toml")
+        try made.begin(
+            mode: 0o700, others: ["genesis.dagcbor", "keys/node.key", "keys/main.key", "keys/aggregator.key"],
+            hint: "choose another folder with --data, or start that node with `vinculum run`")
+        let validator = try made.key("node")
+        let owner = try made.key("main")
+        _ = try made.key("aggregator")
         let account = AccountID(owner.publicKey)
         var sections = CBORMap()
         sections[TokensModule.name] = try TokensGenesis(allocations: [Transfer(to: account, amount: supply)]).section()
@@ -65,14 +63,10 @@ struct InitNode: VinculumCommand {
             name: name, timeMilliseconds: Self.now(), engine: "org.vinculum.consensus-solo",
             engineParameters: CBORMap([("interval_ms", .unsigned(UInt64(blockInterval)))]),
             validators: ValidatorSet(solo: validator.publicKey), sections: sections)
-        try validator.save(to: "\(root)/keys/node.key")
-        try owner.save(to: "\(root)/keys/main.key")
-        try SecretKey.generate().save(to: "\(root)/keys/aggregator.key")
         _ = try BearerToken.loadOrCreate(at: "\(root)/keys/api.token")
         try DurableFile.replace("\(root)/genesis.dagcbor", with: genesis.encoded())
-        // Last, so that a folder with a node.toml is a whole one.
-        let text = NodeConfiguration.schema.documentedFile(["aggregator.key_file": .text("keys/aggregator.key")])
-        try DurableFile.replace(folder.file, with: Array(text.utf8))
+        try made.finish(
+            NodeConfiguration.schema.documentedFile(["aggregator.key_file": .text("keys/aggregator.key")]))
         let next = root == FolderOptions.usualFolder ? "vinculum run" : "vinculum run --data \(root)"
         output.emit(
             "init",

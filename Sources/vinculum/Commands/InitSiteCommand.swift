@@ -21,7 +21,7 @@ struct InitSite: VinculumCommand {
                 ("vinculum work --config north/site.toml", "then serve under it"),
             ],
             limits: "Never overwrites. The exact number of records stays here: the public size is rounded up.",
-            exits: [.ok, .failed, .usage, .notFound, .exists, .configuration]
+            exits: [.ok, .failed, .usage, .notFound, .notProven, .exists, .configuration]
         ).text)
 
     @Option(help: ArgumentHelp("The site's folder.", valueName: "folder")) var data: String
@@ -46,25 +46,22 @@ struct InitSite: VinculumCommand {
 
     func execute() async throws -> ExitStatus {
         let root = absolutePath(data, from: currentFolder)
-        let files = ["site.toml", "genesis.dagcbor", "keys/site.key"].map { "\(root)/\($0)" }
-        if let existing = files.first(where: DurableFile.exists) {
-            throw CommandFailure(.exists, "\(existing) exists already", hint: "choose another folder with --data")
-        }
+        let made = UnfinishedFolder(root: root, last: "site.toml")
         let chain = try readBytes(genesis, limitBytes: 16 << 20)
-        _ = try Genesis.decode(chain)
+        do throws(CBORError) { _ = try Genesis.decode(chain) } catch {
+            throw CommandFailure(.notProven, "\(genesis) is no genesis: \(error)")
+        }
         let records = absolutePath(dataset, from: currentFolder)
         let count = try SiteData.count(records)
         let text = SitePolicy.schema.documentedFile(try values(records, count))
         // Checked before anything is written: a policy that would be refused later is refused here.
         _ = try SitePolicy(text: text, file: "\(root)/site.toml", baseFolder: root)
 
-        try DurableFile.makeFolder(root, mode: 0o711)
-        try DurableFile.makeFolder("\(root)/keys", mode: 0o700)
-        let key = SecretKey.generate()
-        try key.save(to: "\(root)/keys/site.key")
+        try made.begin(
+            mode: 0o711, others: ["genesis.dagcbor", "keys/site.key"], hint: "choose another folder with --data")
+        let key = try made.key("site")
         try DurableFile.replace("\(root)/genesis.dagcbor", with: chain)
-        // Last, so that a folder with a site.toml is a whole one.
-        try DurableFile.replace("\(root)/site.toml", with: Array(text.utf8))
+        try made.finish(text)
         let account = AccountID(key.publicKey)
         let next = "vinculum work --config \(data)/site.toml"
         output.emit(

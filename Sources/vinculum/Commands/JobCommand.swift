@@ -14,9 +14,14 @@ struct Job: AsyncParsableCommand {
                 ("vinculum job new job.toml", "a documented file to fill in"),
                 ("vinculum job submit job.toml --holdout h.safetensors", "offer it to its members"),
                 ("vinculum job watch ID", "see the rounds as they happen"),
-            ], exits: [.ok, .failed, .usage, .configuration, .refused, .unreachable, .timeout, .notFound, .exists]
+                ("vinculum job close ID", "no round after the current one"),
+            ],
+            exits: ExitStatus.ofNode + [.refused, .timeout, .notFound, .notProven, .exists, .aborted]
         ).text,
-        subcommands: [JobNew.self, JobSubmit.self, JobShow.self, JobList.self, JobWatch.self, JobModel.self])
+        subcommands: [
+            JobNew.self, JobSubmit.self, JobShow.self, JobList.self, JobWatch.self, JobModel.self, JobClose.self,
+            JobAbort.self, JobAdvance.self, JobReplaceAggregator.self, JobWithdraw.self,
+        ])
 }
 
 struct JobNew: VinculumCommand {
@@ -43,11 +48,23 @@ struct JobNew: VinculumCommand {
 
 /// How a job's record is shown.
 enum JobReport {
-    static func id(_ text: String) throws -> Digest {
+    /// - Parameter what: whose id it has to be.
+    static func id(_ text: String, of what: String = "job") throws -> Digest {
         guard let digest = try? Digest(hex: text) else {
-            throw ValidationError("'\(text)' is not a job's id (64 hexadecimal digits)")
+            throw ValidationError("'\(text)' is not a \(what)'s id (64 hexadecimal digits)")
         }
         return digest
+    }
+
+    /// Why the job ended, as programs read it; nil while it goes on.
+    static func end(_ record: JobRecord) -> String? {
+        record.end == .none ? nil : TransactionResult.underscored("\(record.end)")
+    }
+
+    /// The same for people.
+    static func words(_ record: JobRecord) -> String {
+        let end = end(record).map { ": " + $0.replacing("_", with: " ") } ?? ""
+        return "\(record.status)\(end)"
     }
 
     static func document(_ id: Digest, _ record: JobRecord) -> CBORMap {
@@ -57,13 +74,14 @@ enum JobReport {
             ("invited", .unsigned(UInt64(record.invited))), ("active", .unsigned(UInt64(record.active))),
             ("paid", .text("\(record.paid)")), ("refunded", .text("\(record.refunded)")),
             ("model", .text(record.model.text)), ("aggregator", .text(record.aggregator.text)),
+            ("closing", .bool(record.isClosing)), ("end", end(record).map { .text($0) } ?? .null),
         ])
     }
 
     static func text(_ id: Digest, _ record: JobRecord, _ style: Style) -> String {
         var facts = FactList()
         facts.add("job", id.hex)
-        facts.add("status", "\(record.status)")
+        facts.add("status", words(record) + (record.isClosing && !record.status.hasEnded ? ", closing" : ""))
         facts.add("round", "\(record.round), \(record.roundsDone) done")
         facts.add("members", "\(record.active) active of \(record.invited) invited")
         facts.add("paid", "\(record.paid)")
@@ -78,7 +96,7 @@ struct JobShow: VinculumCommand {
         commandName: "show", abstract: "Show where a job stands.",
         discussion: HelpText(
             why: "Read from the ledger's state.", examples: [("vinculum job show ID", "one job")],
-            exits: [.ok, .failed, .usage, .unreachable, .notFound]
+            exits: ExitStatus.ofNode + [.notFound]
         ).text)
 
     @Argument(help: "The job's id: that of the transaction that submitted it.") var job: String
@@ -100,7 +118,7 @@ struct JobList: VinculumCommand {
         commandName: "list", abstract: "List the jobs on the ledger.",
         discussion: HelpText(
             why: "Running and finished ones.", examples: [("vinculum job list", "all jobs")],
-            exits: [.ok, .failed, .usage, .unreachable]
+            exits: ExitStatus.ofNode
         ).text)
 
     @OptionGroup var node: NodeOptions
@@ -143,7 +161,7 @@ struct JobWatch: VinculumCommand {
         discussion: HelpText(
             why: "Prints each change of its state; with --json one document a line.",
             examples: [("vinculum job watch ID", "until the job ends")],
-            exits: [.ok, .failed, .usage, .unreachable, .notFound]
+            exits: ExitStatus.ofNode + [.notFound, .aborted]
         ).text)
 
     @Argument(help: "The job's id.") var job: String
@@ -162,12 +180,12 @@ struct JobWatch: VinculumCommand {
             let record = try JobRecord.decode(value)
             if record != seen {
                 output.emitLine("job", .map(JobReport.document(id, record))) { _ in
-                    "\(record.status): round \(record.round), \(record.roundsDone) done, \(record.active) of "
-                        + "\(record.invited) members, paid \(record.paid)"
+                    "\(JobReport.words(record)): round \(record.round), \(record.roundsDone) done, "
+                        + "\(record.active) of \(record.invited) members, paid \(record.paid)"
                 }
                 seen = record
             }
-            if record.status.hasEnded { return .ok }
+            if record.status.hasEnded { return record.status == .aborted ? .aborted : .ok }
             let query = EventQuery(
                 after: cursor, filter: EventFilter(module: "federation"), limit: 500, wait: .seconds(10))
             cursor = try await client.events(query).next

@@ -19,7 +19,7 @@ struct JobSubmit: VinculumCommand {
                 ("vinculum job submit job.toml --holdout h.safetensors --dry-run", "what it would cost and promise"),
             ],
             limits: "The plugins that the file names have to be installed here.",
-            exits: [.ok, .failed, .usage, .configuration, .refused, .unreachable, .timeout, .notFound]
+            exits: ExitStatus.ofNode + [.refused, .timeout, .notFound, .notProven]
         ).text)
 
     @Argument(help: "The job file.") var file: String
@@ -47,6 +47,7 @@ struct JobSubmit: VinculumCommand {
         let key = try KeyStore(folder: node.folder.folder).load(from)
         let client = try node.client()
         let status = try await client.status()
+        let chain = try node.folder.signingChain().of(status)
         let builder = try JobTermsBuilder(job, aggregator: try aggregator(job, status))
         let model = try modelBytes(job, builder)
         let holdout = try holdoutBytes(job)
@@ -60,7 +61,7 @@ struct JobSubmit: VinculumCommand {
         let view = try await client.account(requester)
         let transaction = Transaction(
             TransactionBody(
-                chain: try CID(text: status.chain), account: requester, lane: 0,
+                chain: chain, account: requester, lane: 0,
                 sequence: view.nextSequence(lane: 0), validUntilHeight: status.height + 1_000, payer: nil,
                 feeLimit: TransactionFees.agentLimit, module: FederationPaths.module,
                 call: ActionCall("submit", SubmitBody(terms: terms, escrow: job.escrow))),

@@ -48,22 +48,7 @@ struct PluginCheck: VinculumCommand {
             report = checker.check(
                 found.manifestPath, library: library ?? "\(registry.folders.libraries)/\(found.manifest.library)")
         }
-        var document = CBORMap()
-        document["plugin"] = .text(report.plugin)
-        document["version"] = .text(report.version)
-        document["seed"] = .text("\(report.seed)")
-        document["conformance_digest"] = report.conformanceDigest.map { .text($0.hex) } ?? .null
-        document["passed"] = .bool(report.hasPassed)
-        document["results"] = .array(
-            report.results.map { result in
-                var row = CBORMap()
-                row["rule"] = .text(result.rule.rawValue)
-                row["outcome"] = .text(result.outcome.rawValue)
-                row["sentence"] = .text(result.rule.sentence)
-                row["reason"] = .text(result.reason)
-                return .map(row)
-            })
-        output.emit("plugin-check", document) { style in
+        output.emit("plugin-check", report.document) { style in
             var table = Table("RULE", "OUTCOME", "WHY")
             for result in report.results {
                 table.add(

@@ -13,7 +13,7 @@ struct Run: VinculumCommand {
                 + "key, aggregates for jobs. Killed in any way, it goes on from its log.",
             examples: [("vinculum run --data ./node", "run the node that `vinculum init` made")],
             limits: "Stops in order at SIGTERM or SIGINT.",
-            exits: [.ok, .failed, .usage, .configuration]
+            exits: [.ok, .failed, .usage, .configuration, .notFound, .notProven]
         ).text)
 
     @Option(help: ArgumentHelp("The node's configuration file, in place of the folder's node.toml.", valueName: "file"))

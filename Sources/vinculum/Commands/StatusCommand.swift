@@ -11,7 +11,7 @@ struct Status: VinculumCommand {
             examples: [
                 ("vinculum status", "the folder's node"),
                 ("vinculum status --node http://127.0.0.1:7400 --token-file t", "a node over TCP"),
-            ], exits: [.ok, .failed, .usage, .unreachable]
+            ], exits: ExitStatus.ofNode
         ).text)
 
     @OptionGroup var node: NodeOptions

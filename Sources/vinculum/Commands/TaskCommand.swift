@@ -4,6 +4,7 @@ import Market
 import Node
 import NodeAPI
 import Primitives
+import Training
 
 struct MarketTask: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -17,7 +18,7 @@ struct MarketTask: AsyncParsableCommand {
                 ("vinculum task evaluate --model m.safetensors --records h.safetensors", "how good is a model?"),
                 ("vinculum task benchmark --seed 7", "do providers compute what they say?"),
                 ("vinculum task offers", "who lends machines"),
-            ], exits: [.ok, .failed, .usage, .refused, .unreachable, .timeout, .notFound]
+            ], exits: ExitStatus.ofNode + [.refused, .timeout, .notFound, .notProven]
         ).text,
         subcommands: [TaskEvaluate.self, TaskBenchmark.self, TaskShow.self, TaskOffers.self])
 }
@@ -31,6 +32,12 @@ struct TaskOptions: ParsableArguments {
     @Option(help: ArgumentHelp("What an auditor gets.", valueName: "amount")) var auditorFee = "1"
     @Option(help: ArgumentHelp("How long each phase may take.", valueName: "seconds")) var deadline: UInt32 = 60
     @OptionGroup var node: NodeOptions
+
+    func requester(_ client: NodeClient) throws -> TaskRequester {
+        TaskRequester(
+            key: try KeyStore(folder: node.folder.folder).load(from), client: client,
+            chain: try node.folder.signingChain())
+    }
 
     func amount(_ text: String, _ option: String) throws -> Amount {
         guard let amount = try? Amount(text) else { throw ValidationError("\(option) takes an amount of tokens") }
@@ -58,7 +65,7 @@ struct TaskEvaluate: VinculumCommand {
                 )
             ],
             limits: "Model and records become public.",
-            exits: [.ok, .failed, .usage, .refused, .unreachable, .timeout, .notFound]
+            exits: ExitStatus.ofNode + [.refused, .timeout, .notFound, .notProven]
         ).text)
 
     @Option(help: ArgumentHelp("The model: a safetensors file, or the CID of a stored one.", valueName: "file"))
@@ -70,13 +77,20 @@ struct TaskEvaluate: VinculumCommand {
     @OptionGroup var task: TaskOptions
     @OptionGroup var output: OutputOptions
 
+    /// What the trainer would refuse is refused before money is locked.
+    func validate() throws {
+        guard inputFactor.isFinite, inputFactor != 0 else {
+            throw ValidationError("--input-factor takes a number that is not 0")
+        }
+        guard inputOffset.isFinite else { throw ValidationError("--input-offset takes a number") }
+    }
+
     func execute() async throws -> ExitStatus {
         let client = try task.node.client()
         let input = TaskInput.evaluation(
             model: try await TaskObjects.store(model, client), data: try await TaskObjects.store(records, client),
             inputFactor: inputFactor, inputOffset: inputOffset)
-        let requester = try TaskRequester(
-            key: try KeyStore(folder: task.node.folder.folder).load(task.from), client: client)
+        let requester = try task.requester(client)
         let id = try await requester.submit(try task.terms(input, .evaluation), input)
         let record = try await requester.wait(for: id, output) { _ in }
         return try await TaskReport.emit(id, record, client, output)
@@ -93,7 +107,7 @@ struct TaskBenchmark: VinculumCommand {
                 """,
             examples: [("vinculum task benchmark --seed 7 --replicas 3", "check three providers")],
             limits: "Choose a seed that nobody can guess; one that was used is known.",
-            exits: [.ok, .failed, .usage, .refused, .unreachable, .timeout]
+            exits: ExitStatus.ofNode + [.refused, .timeout, .notFound, .notProven]
         ).text)
 
     @Option(help: "What the records and the first model are drawn from; random if none is given.") var seed: UInt64?
@@ -102,15 +116,19 @@ struct TaskBenchmark: VinculumCommand {
     @OptionGroup var task: TaskOptions
     @OptionGroup var output: OutputOptions
 
+    func validate() throws {
+        do { _ = try DenseArchitecture(widths) } catch { throw ValidationError("--widths: \(error.reason)") }
+        guard (1...10_000_000).contains(count) else { throw ValidationError("--count takes 1 to 10000000") }
+    }
+
     func execute() async throws -> ExitStatus {
         let seed = self.seed ?? UInt64.random(in: 0...(.max))
         let client = try task.node.client()
         let answer = CID.of(raw: try BenchmarkAnswer.bytes(widths: widths, records: count, seed: seed))
         let input = TaskInput.benchmark(widths: widths, records: count, seed: seed)
-        let requester = try TaskRequester(
-            key: try KeyStore(folder: task.node.folder.folder).load(task.from), client: client)
+        let requester = try task.requester(client)
         let salt = Digest.blake2b256(SecureRandom.bytes(count: 32))
-        let chain = try CID(text: try await client.status().chain)
+        let chain = try task.node.folder.signingChain().of(try await client.status())
         let commitment = TaskCommitment.answer(
             chain: chain, requester: requester.account, salt: salt, result: answer)
         let id = try await requester.submit(try task.terms(input, .benchmark, answer: commitment), input)
@@ -127,7 +145,7 @@ struct TaskShow: VinculumCommand {
         commandName: "show", abstract: "Show where a task stands.",
         discussion: HelpText(
             why: "Read from the ledger's state.", examples: [("vinculum task show ID", "one task")],
-            exits: [.ok, .failed, .usage, .unreachable, .notFound]
+            exits: ExitStatus.ofNode + [.notFound]
         ).text)
 
     @Argument(help: "The task's id: that of the transaction that submitted it.") var task: String
@@ -135,7 +153,7 @@ struct TaskShow: VinculumCommand {
     @OptionGroup var output: OutputOptions
 
     func execute() async throws -> ExitStatus {
-        let id = try JobReport.id(task)
+        let id = try JobReport.id(task, of: "task")
         let client = try node.client()
         guard let value = try await client.state(at: MarketPaths.task(id).bytes).value else {
             throw CommandFailure(.notFound, "there is no task \(id.hex)")
@@ -150,7 +168,7 @@ struct TaskOffers: VinculumCommand {
         commandName: "offers", abstract: "List who lends machines, and for how much.",
         discussion: HelpText(
             why: "An operator lends a machine with compute.offer = true in site.toml.",
-            examples: [("vinculum task offers", "all offers")], exits: [.ok, .failed, .usage, .unreachable]
+            examples: [("vinculum task offers", "all offers")], exits: ExitStatus.ofNode
         ).text)
 
     @OptionGroup var node: NodeOptions

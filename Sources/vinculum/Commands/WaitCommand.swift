@@ -12,7 +12,7 @@ struct Wait: VinculumCommand {
                 ("vinculum wait", "until the node answers and is healthy"),
                 ("vinculum wait --height 10 --timeout 30", "until block 10 is decided"),
                 ("vinculum wait --transaction ID", "until the transaction is decided"),
-            ], exits: [.ok, .failed, .usage, .refused, .timeout]
+            ], exits: [.ok, .failed, .usage, .configuration, .refused, .timeout]
         ).text)
 
     @Option(help: "Wait for this height.") var height: UInt64?

@@ -14,7 +14,7 @@ struct Work: VinculumCommand {
                 + "drawn.",
             examples: [("vinculum work --config site/site.toml", "serve jobs under this policy")],
             limits: "One process a site. Stops in order at SIGTERM or SIGINT.",
-            exits: [.ok, .failed, .usage, .unreachable, .configuration]
+            exits: ExitStatus.ofNode + [.notFound, .notProven]
         ).text)
 
     @Option(help: "The site's policy file.")

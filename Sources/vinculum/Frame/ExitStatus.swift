@@ -10,6 +10,10 @@ enum ExitStatus: Int32, CaseIterable {
     case notFound = 68
     case notProven = 69
     case exists = 70
+    case aborted = 71
+
+    /// What every command that asks a node may end with.
+    static let ofNode: [ExitStatus] = [.ok, .failed, .usage, .configuration, .unreachable]
 
     var meaning: String {
         switch self {
@@ -23,6 +27,7 @@ enum ExitStatus: Int32, CaseIterable {
         case .notFound: "there is no such thing"
         case .notProven: "a proof, a signature or a digest does not hold"
         case .exists: "it exists already and was not overwritten"
+        case .aborted: "the job ended before its time: it was aborted"
         }
     }
 }

@@ -10,7 +10,9 @@ struct HelpText {
         for example in examples { text += "  \(example.command)\n      \(example.meaning)\n" }
         if let limits { text += "\nLIMITS:\n  \(limits)\n" }
         text += "\nEXIT CODES:\n"
-        for status in exits { text += "  \(status.rawValue)  \(status.meaning)\n" }
+        for status in ExitStatus.allCases where exits.contains(status) {
+            text += "  \(status.rawValue)  \(status.meaning)\n"
+        }
         return text
     }
 }

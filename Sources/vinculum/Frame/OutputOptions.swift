@@ -44,20 +44,25 @@ struct OutputOptions: ParsableArguments {
     /// Errors go to standard error for people, and to standard output as a document for programs.
     func report(_ failure: CommandFailure) {
         if json {
-            var map = CBORMap()
-            map["schema"] = .text("vinculum/error/1")
-            map["code"] = .text(failure.code)
-            map["exit_code"] = .integer(Int64(failure.status.rawValue))
-            map["message"] = .text(failure.message)
-            map["hint"] = failure.hint.map { .text($0) } ?? .null
-            map["field"] = failure.field.map { .text($0) } ?? .null
-            if !failure.details.isEmpty { map["details"] = .array(failure.details) }
-            Console.write(JSONText.encode(.map(map), pretty: true), to: .output)
+            Self.document(failure)
         } else {
             var text = "error: \(failure.message)"
             if let field = failure.field { text += "\n  where: \(field)" }
             if let hint = failure.hint { text += "\n  to do: \(hint)" }
             Console.write(text, to: .errors)
         }
+    }
+
+    /// An error as programs get it.
+    static func document(_ failure: CommandFailure) {
+        var map = CBORMap()
+        map["schema"] = .text("vinculum/error/1")
+        map["code"] = .text(failure.code)
+        map["exit_code"] = .integer(Int64(failure.status.rawValue))
+        map["message"] = .text(failure.message)
+        map["hint"] = failure.hint.map { .text($0) } ?? .null
+        map["field"] = failure.field.map { .text($0) } ?? .null
+        if !failure.details.isEmpty { map["details"] = .array(failure.details) }
+        Console.write(JSONText.encode(.map(map), pretty: true), to: .output)
     }
 }

@@ -1,9 +1,11 @@
 import ArgumentParser
+import Glibc
 import Ledger
 import Node
 import NodeAPI
 import PluginHost
 import Primitives
+import Training
 
 /// A command that reports its errors in one form and gives an exit status.
 protocol VinculumCommand: AsyncParsableCommand {
@@ -84,6 +86,12 @@ struct CommandFailure: Error {
             self.init(status, error.description)
         case let error as PluginError: self.init(plugin: error)
         case let error as TrustError: self.init(.notProven, error.description)
+        case let error as LightClientError: self.init(.notProven, error.description)
+        case let error as UnusableTerms: self.init(.configuration, error.reason, field: error.field)
+        case let error as FileError: self.init(error.code == ENOENT ? .notFound : .failed, error.description)
+        case let error as TrainingError:
+            self.init(error.code == .fileUnavailable ? .notFound : .failed, error.description, field: error.place)
+            code = error.code.rawValue
         default: self.init(.failed, "\(error)")
         }
     }
