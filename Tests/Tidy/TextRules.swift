@@ -45,6 +45,21 @@ enum TextRules {
         return found
     }
 
+    /// A `!` after a name, a call or an index: ends the process where the value is nil.
+    static func forcedUnwraps(_ file: TrackedFile) -> [Finding] {
+        guard file.isSwift, file.isBelow(["Sources", "Plugins"]) else { return [] }
+        return findings(in: file, "forced: use guard, ?? or throw") { line in
+            let code = Array(code(line))
+            return code.indices.dropFirst().contains { index in
+                guard code[index] == "!" else { return false }
+                let (before, after) = (code[index - 1], index + 1 < code.count ? code[index + 1] : " ")
+                let isValue = before.isLetter || before.isNumber || before == "_" || before == ")" || before == "]"
+                // `!=` compares, `try!` and `as!` are banned by name.
+                return isValue && after != "="
+            }
+        }
+    }
+
     /// Claims that the compiler cannot check stand beside the argument for them.
     static func unarguedClaims(_ file: TrackedFile) -> [Finding] {
         guard file.isSwift, file.isBelow(["Sources", "Plugins"]) else { return [] }

@@ -19,6 +19,10 @@ import Testing
         ("banned calls", TextRules.bannedCalls, TrackedFile(path: "Sources/Node/A.swift", text: "let a = try! b()")),
         ("printing", TextRules.bannedCalls, TrackedFile(path: "Sources/Node/A.swift", text: "    print(a)")),
         (
+            "forced unwraps", TextRules.forcedUnwraps,
+            TrackedFile(path: "Sources/Node/A.swift", text: "let a = b.first!.c")
+        ),
+        (
             "unargued claims", TextRules.unarguedClaims,
             TrackedFile(path: "Sources/Node/A.swift", text: "final class A: @unchecked Sendable {}")
         ),
@@ -77,6 +81,12 @@ import Testing
         }
         for call in ["try! a()", "fatalError()", "a as! B", "@_cdecl(\"a\")", "Thread.sleep(1)", "print(a)"] {
             #expect(!TextRules.bannedCalls(file("let a = 1; \(call)")).isEmpty, "\(call)")
+        }
+        for forced in ["let a = b!", "c(d[0]!)", "e()!.f()", "let a: B!"] {
+            #expect(!TextRules.forcedUnwraps(file(forced)).isEmpty, "\(forced)")
+        }
+        for fine in ["a != b", "if !a { }", "let text = \"oh!\"", "a!==b // no!"] {
+            #expect(TextRules.forcedUnwraps(file(fine)).isEmpty, "\(fine)")
         }
         for claim in ["struct A: @unchecked Sendable {}", "nonisolated(unsafe) var a = 1"] {
             #expect(!TextRules.unarguedClaims(file(claim)).isEmpty, "\(claim)")

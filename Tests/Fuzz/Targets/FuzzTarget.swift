@@ -88,8 +88,8 @@ extension FuzzTarget {
     /// A record of DAG-CBOR: what decodes encodes to the same bytes, so that a value has one encoding only.
     static func record<Value: CBORCodable & SendableMetatype>(_ type: Value.Type, seeds: [Value] = []) -> FuzzTarget {
         let encoded = seeds.map { $0.encoded() }
-        return FuzzTarget("\(type)", seeds: { encoded + RecordPool.shared.fitting(type) }) {
-            bytes throws(FuzzFinding) in
+        let seeds: @Sendable () throws -> [[UInt8]] = { encoded + RecordPool.shared.fitting(type) }
+        return FuzzTarget("\(type)", seeds: seeds) { bytes throws(FuzzFinding) in
             guard let value = try? Value.decode(bytes) else { return }
             guard value.encoded() == bytes else { throw FuzzFinding("decodes, and encodes to other bytes") }
         }

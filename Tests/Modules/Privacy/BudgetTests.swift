@@ -2,13 +2,16 @@ import Ledger
 import Primitives
 import Privacy
 import Testing
+import Tokens
 
 @Suite("Privacy budgets") struct BudgetTests {
     static let owner: UInt64 = 1
     static let job = Digest.blake2b256([1])
 
     static func harness() throws -> LedgerHarness {
-        try LedgerHarness(modules: [PrivacyModule()], parameters: LedgerParameters(fees: .free))
+        try LedgerHarness(
+            modules: [TokensModule(), PrivacyModule()], parameters: LedgerParameters(fees: .free),
+            invariant: Supply.checkConservation)
     }
 
     static func vector(_ value: UInt64) -> CostVector { CostVector([UInt64](repeating: value, count: 32)) ?? .zero }

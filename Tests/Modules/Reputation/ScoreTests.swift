@@ -2,12 +2,19 @@ import Ledger
 import Primitives
 import Reputation
 import Testing
+import Tokens
 
 @Suite("Reputation") struct ScoreTests {
     static let account = LedgerHarness.account(5)
 
+    static func harness() throws -> LedgerHarness {
+        try LedgerHarness(
+            modules: [TokensModule(), ReputationModule()], parameters: LedgerParameters(fees: .free),
+            invariant: Supply.checkConservation)
+    }
+
     static func note(_ reasons: [ReputationReason], days: UInt64 = 0) throws -> (score: Int64, tier: ReputationTier) {
-        var ledger = try LedgerHarness(modules: [ReputationModule()])
+        var ledger = try harness()
         let block = BlockInfo(height: 1, timeMilliseconds: 1_700_000_001_000, beacon: .zero, proposer: ledger.proposer)
         var execution = ledger.state.begin(block)
         for reason in reasons {
@@ -24,7 +31,7 @@ import Testing
 
     @Test("nobody writes a score by a transaction") func noActions() throws {
         #expect(ReputationModule().actions.isEmpty)
-        var ledger = try LedgerHarness(modules: [ReputationModule()], parameters: LedgerParameters(fees: .free))
+        var ledger = try Self.harness()
         #expect(try ledger.apply("reputation", ActionCall("set", 5 as UInt64), from: 1).code == .unknownAction)
     }
 

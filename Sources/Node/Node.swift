@@ -1,1 +1,0 @@
-// The composition root: kernel loop, wiring, services.
