@@ -1,7 +1,7 @@
 // Sums of outer products on a grid of whole numbers. Included by kernels.c and kernels_reference.c.
 //
-// Each record's part is rounded by itself and added as an integer, which is exact: a sum does not depend on the order of
-// the records, nor on which others are summed beside one. That is what lets a record be added or removed.
+// Each record's part is rounded by itself and added as an integer, which is exact: a sum does not depend on the order
+// of the records, nor on which others are summed beside one. That is what lets a record be added or removed.
 
 typedef uint32_t vin_bits8 __attribute__((vector_size(32), aligned(4)));
 

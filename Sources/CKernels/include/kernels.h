@@ -66,8 +66,8 @@ void vin_clip_factors(size_t m, double clip, const double *squared_norms, float 
 void vin_accumulate_fixed_point(size_t count, const float *values, double scale, int64_t *sums);
 
 /// sums[m x n] += for each of the k records the outer product of its row of A[k x m] and its row of B[k x n], each
-/// product in single precision, times `scale` (a power of two), rounded to nearest, ties to even. No product times scale
-/// is larger than `bound`, which is below 2^51. The result does not depend on the order or the blocks of the records.
+/// product in single precision, times `scale` (a power of two), rounded to nearest, ties to even. No product times
+/// scale is larger than `bound`, which is below 2^51. The result does not depend on the order or the blocks of records.
 void vin_accumulate_products(
     size_t m, size_t n, size_t k, const float *a, const float *b, double scale, double bound, int64_t *sums);
 

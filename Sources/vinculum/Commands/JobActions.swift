@@ -86,9 +86,9 @@ struct JobAdvance: VinculumCommand {
         commandName: "advance", abstract: "Say that a phase's time has run out.",
         discussion: JobActionOptions.help(
             """
-            For anyone. The aggregator says so by itself; when it is gone, somebody else has to. By the ledger's clock the
-            phase is closed: who was silent is dropped, a silent aggregator is lost and may be replaced, and an ended job
-            gives back what is left of its escrow.
+            For anyone. The aggregator says so by itself; when it is gone, somebody else has to. By the ledger's clock
+            the phase is closed: who was silent is dropped, a silent aggregator is lost and may be replaced, and an
+            ended job gives back what is left of its escrow.
             """,
             examples: [("vinculum job advance ID", "then `vinculum job show ID`")],
             limits: "Refused while the phase lasts."))
@@ -107,8 +107,8 @@ struct JobReplaceAggregator: VinculumCommand {
         commandName: "replace-aggregator", abstract: "Name another aggregator for one that is lost.",
         discussion: JobActionOptions.help(
             """
-            For the requester, once the aggregator has missed its deadline (event aggregator_lost) and until the next one,
-            at which the job ends. The round goes on from the updates that were accepted.
+            For the requester, once the aggregator has missed its deadline (event aggregator_lost) and until the next
+            one, at which the job ends. The round goes on from the updates that were accepted.
             """,
             examples: [("vinculum job replace-aggregator ID --aggregator did:key:z…", "another node's aggregator")],
             limits: "Not one of the round's auditors: it would confirm its own model."))
@@ -130,8 +130,8 @@ struct JobWithdraw: VinculumCommand {
     static let configuration = CommandConfiguration(
         commandName: "withdraw", abstract: "Leave a job as a member.",
         discussion: JobActionOptions.help(
-            "For a data owner. The site takes part in no further round; budget that was reserved for them is free again. "
-                + "The job's escrow pays the fee.",
+            "For a data owner. The site takes part in no further round; budget that was reserved for them is free "
+                + "again. The job's escrow pays the fee.",
             examples: [
                 ("vinculum job withdraw ID --data north --node unix:node/api.sock", "with the key of the site's folder")
             ],

@@ -48,7 +48,8 @@ struct JobModel: VinculumCommand {
                 ("height", .unsigned(height)),
             ])
         ) { _ in
-            "\(out): \(bytes.count) bytes, \(record.model.text), after \(record.roundsDone) rounds as of block \(height)"
+            "\(out): \(bytes.count) bytes, \(record.model.text), after \(record.roundsDone) rounds "
+                + "as of block \(height)"
         }
         return .ok
     }

@@ -2,8 +2,9 @@ import Glibc
 import Node
 import Primitives
 
-/// A folder whose files are made by one command that may be killed at any moment: a mark stands in it until the last file
-/// does, and whoever runs the command again goes on from what is there. Keys that exist are kept, never overwritten.
+/// A folder whose files are made by one command that may be killed at any moment: a mark stands in it until the last
+/// file does, and whoever runs the command again goes on from what is there. Keys that exist are kept, never
+/// overwritten.
 struct UnfinishedFolder {
     let root: String
     /// The file that is written last: with it the folder is whole.
