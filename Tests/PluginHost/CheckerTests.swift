@@ -60,7 +60,7 @@ import Testing
         try fixture.writeManifest(sha256: Digest.sha256(try Fixture.read(fixture.library)))
         let report = PluginChecker(launcher: PluginChildLauncher(program: Fixture.childProgram)).check(
             fixture.manifestPath)
-        #expect(outcome(report, .symbols) == .failed, "\(report.json)")
+        #expect(outcome(report, .symbols) == .failed, "\(report.results)")
         #expect(report.results.first { $0.rule == .symbols }?.reason.contains("Foundation") == true)
     }
 
