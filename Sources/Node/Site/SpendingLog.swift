@@ -104,9 +104,11 @@ public struct SpendingLog: ~Copyable {
     /// The update prepared for a round, if there is one: it is sent again, never replaced by other bytes.
     public func entry(job: Digest, round: UInt32) -> SpendingEntry? { entries[Key(job: job, round: round)] }
 
-    /// The updates of a job that were prepared before a round.
+    /// The updates of a job that were prepared before a round, and that nothing else names: equal bytes have one id.
     func updates(job: Digest, before round: UInt32) -> [CID] {
-        different.filter { $0.job == job && $0.round < round }.map(\.update)
+        let isOver = { (entry: SpendingEntry) in entry.job == job && entry.round < round }
+        let needed = Set(different.filter { !isOver($0) }.map(\.update))
+        return different.filter(isOver).map(\.update).filter { !needed.contains($0) }
     }
 
     /// Everything spent on a dataset by these books.
