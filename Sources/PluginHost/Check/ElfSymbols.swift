@@ -84,29 +84,13 @@ package enum AllowedSymbols {
     ///
     /// The beginning may also name an associated type (`7ElementSTTl`); its protocol follows.
     private static func isOfStandardLibrary(_ name: String) -> Bool {
-        let bytes = Array(name.utf8.dropFirst(2))
-        var index = 0
-        while index < bytes.count {
-            // A leading zero says that words of before are used again, as letters; a number or other text follows.
-            let isFirst = index == 0
-            guard let size = number(bytes, &index) else { continue }
-            index = min(index + size, bytes.count)
-            let next = index < bytes.count ? bytes[index] : 0
-            if next == UInt8(ascii: "E") { return false }
-            if isFirst, size > 0, next != UInt8(ascii: "s"), next != UInt8(ascii: "S") { return false }
+        var mangling = SwiftMangling(name)
+        while let next = mangling.next() {
+            guard case .identifier(let isFirst) = next else { continue }
+            if mangling.peek == UInt8(ascii: "E") { return false }
+            if isFirst, mangling.peek != UInt8(ascii: "s"), mangling.peek != UInt8(ascii: "S") { return false }
         }
         return true
-    }
-
-    /// The number at the index, which moves behind it; nil for anything else, which it moves past by one.
-    private static func number(_ bytes: [UInt8], _ index: inout Int) -> Int? {
-        let digits = bytes[index...].prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
-        guard !digits.isEmpty, digits.first != UInt8(ascii: "0"), digits.count < 5 else {
-            index += 1
-            return nil
-        }
-        index += digits.count
-        return digits.reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) }
     }
 
     /// Parts of Swift's standard library that are a clock, a random source, a thread, or the console.
