@@ -6,9 +6,9 @@ import Glibc
 import Musl
 #endif
 
-// vinculum-training-bench [FIRST_SEED COUNT [uneven | even | digits FILE]]: the speed of the dense kernels, and, for some
-// seeds, whole private federations with drawn attackers: accuracy, and how the judge's threshold tells honest members
-// from others. Noise is a rounded float Gaussian here, for measurement only; sites draw it exactly.
+// vinculum-training-bench [FIRST_SEED COUNT [uneven | even | digits FILE]]: the speed of the dense kernels, and, for
+// some seeds, whole private federations with drawn attackers: accuracy, and how the judge's threshold tells honest
+// members from others. Noise is a rounded float Gaussian here, for measurement only; sites draw it exactly.
 
 func processSeconds() -> Double {
     var time = timespec()

@@ -2,8 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// An author's way from nothing to an enabled plugin, through the installed program: the commands of `Plugins/README.md`,
-/// and every template in both languages.
+/// An author's way from nothing to an enabled plugin, through the installed program: the commands of
+/// `Plugins/README.md`, and every template in both languages.
 @Suite(.enabled(if: StagedProgram.isThere, StagedProgram.missing), .serialized)
 struct PluginJourneyTests {
     private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -92,7 +92,8 @@ struct PluginJourneyTests {
         }
     }
 
-    /// All five in one build folder, so that the SDK is compiled once; unoptimised, since the walk above builds a release.
+    /// All five in one build folder, so that the SDK is compiled once; unoptimised, since the walk above builds a
+    /// release.
     @Test func theTemplatesInSwiftBuildAndPass() async throws {
         let prefix = try prefix()
         var digests: [String: String] = [:]

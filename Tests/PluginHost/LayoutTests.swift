@@ -3,7 +3,8 @@ import TestSupport
 import Testing
 
 /// What both sides must agree on, compiled from the headers: layouts, prototypes, constants and ids. It equals the
-/// committed golden file of the minor. The file of a released minor is never edited: what changes there breaks plugins that are out in the world.
+/// committed golden file of the minor. The file of a released minor is never edited: what changes there breaks plugins
+/// that are out in the world.
 @Suite struct LayoutTests {
     private static let headers = "\(Fixture.root)/Sources/CVinculum/include"
     private static let golden = "\(Fixture.root)/Tests/PluginHost/Layout/abi-1.0.txt"

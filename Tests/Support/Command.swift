@@ -91,8 +91,8 @@ public struct Command: Sendable {
         return Running(identifier: identifier, scratch: scratch)
     }
 
-    /// Runs the command to its end on a thread of its own. Tests share one thread a core: one that waits for a build there
-    /// holds up all others, and their time limits pass.
+    /// Runs the command to its end on a thread of its own. Tests share one thread a core: one that waits for a build
+    /// there holds up all others, and their time limits pass.
     public func finish(timeout: Duration = .seconds(120)) async throws -> CommandResult {
         try await start().end(timeout: timeout)
     }

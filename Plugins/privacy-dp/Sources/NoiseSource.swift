@@ -8,14 +8,13 @@ protocol WordSource: ~Copyable {
     mutating func nextWord() -> UInt64
 }
 
-/// The cryptographic source of all noise: ChaCha20 keyed by the entropy that the host draws for each round, with fast key
-/// erasure.
+/// The cryptographic source of all noise: ChaCha20 keyed by the entropy that the host draws for each round, with fast
+/// key erasure.
 ///
-/// Each refill produces a fresh key and a buffer of words from the old key, then overwrites the old key, and each
-/// word is cleared when it is handed out: whoever reads the memory of the process later cannot compute the noise that
-/// was added before. A key never comes from what others know of a job or a round (two rounds with equal noise would cancel
-/// it).
-/// Source: D. J. Bernstein, "Fast-key-erasure random-number generators", 2017.
+/// Each refill produces a fresh key and a buffer of words from the old key, then overwrites the old key, and each word
+/// is cleared when it is handed out: whoever reads the memory of the process later cannot compute the noise that was
+/// added before. A key never comes from what others know of a job or a round (two rounds with equal noise would cancel
+/// it). Source: D. J. Bernstein, "Fast-key-erasure random-number generators", 2017.
 struct ChaChaSource: WordSource, ~Copyable {
     static let keyByteCount = 32
     private static let wordCount = 1024

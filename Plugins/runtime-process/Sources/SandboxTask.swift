@@ -146,8 +146,8 @@ final class SandboxTask {
     /// Whether a call of `collect` that fails can be worth repeating.
     var mayHaveOutput: Bool { failure == nil && !isGivenUp }
 
-    /// Copies the output of a task that exited to the host, and answers how it ended. Where the copy fails, the host may
-    /// ask again, or kill the task and then learn how it ended without its output. What a task has written that was
+    /// Copies the output of a task that exited to the host, and answers how it ended. Where the copy fails, the host
+    /// may ask again, or kill the task and then learn how it ended without its output. What a task has written that was
     /// stopped is not taken over: it may be half a file. Its standard output and error are.
     func collect() throws(PluginFailure) -> (result: vin_task_result, standardOutput: [UInt8], standardError: [UInt8]) {
         guard state == VIN_TASK_ENDED else { throw PluginFailure(.state, "the task runs still") }

@@ -70,8 +70,9 @@ public struct SitePolicy: Sendable {
         GuaranteeKeys.read(resolved, section: "guarantee", epsilonName: "epsilon_per_job")
     }
 
-    /// The most epsilon that a job may ask for: the guarantee's own limit, and a share of the whole budget where the owner
-    /// sets one. The whole itself is no such limit: what is left of it says for how many rounds the site takes part.
+    /// The most epsilon that a job may ask for: the guarantee's own limit, and a share of the whole budget where the
+    /// owner sets one. The whole itself is no such limit: what is left of it says for how many rounds the site takes
+    /// part.
     public var epsilonPerJob: Double {
         let limit = resolved.decimal("guarantee.epsilon_per_job")
         return perJobShare < 1 ? min(limit, epsilonTotal * perJobShare) : limit

@@ -28,8 +28,8 @@ public enum AggregatorDuty: Hashable, Sendable {
             return record.active >= job.terms.minimumMembers ? .start : .advance
         }
         guard let round = try await job.round(record.round) else { return .wait }
-        // A proposal is taken late too, until somebody says that the time is over: that is said of itself when proposing
-        // has not worked for so long.
+        // A proposal is taken late too, until somebody says that the time is over: that is said of itself when
+        // proposing has not worked for so long.
         if round.phase == .propose, now <= round.deadlineMilliseconds &+ Self.proposalGrace {
             return .propose(round: record.round)
         }

@@ -68,7 +68,7 @@ public struct JobReader: Sendable {
         try await state.record(VerdictRecord.self, at: FederationPaths.verdict(job, round, auditor).bytes)
     }
 
-    /// When what the job waits for now has to have happened, in milliseconds since 1970; nil for a job that has ended.
+    /// The deadline of what the job waits for, in milliseconds since 1970; nil for a job that has ended.
     public func deadlineMilliseconds() async throws -> UInt64? {
         guard let record = try await record(), !record.status.hasEnded else { return nil }
         if record.status == .inviting { return record.acceptDeadlineMilliseconds }

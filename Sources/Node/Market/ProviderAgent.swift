@@ -6,8 +6,8 @@ import Primitives
 
 /// Lends this machine: keeps an offer on the ledger, computes what is assigned to it, and judges when it is drawn.
 ///
-/// What to do next is read from the ledger each time. A result and its salt are on disk before the commitment leaves, so
-/// a process that dies goes on where it was.
+/// What to do next is read from the ledger each time. A result and its salt are on disk before the commitment leaves,
+/// so a process that dies goes on where it was.
 public actor ProviderAgent {
     private let gateway: LightClient
     private let sender: SignedSender

@@ -228,8 +228,8 @@ public actor LightClient: SiteGateway {
         }
     }
 
-    /// Where events are not kept any more, the state says which jobs there are. Which of them are this account's is read
-    /// from their terms.
+    /// Where events are not kept any more, the state says which jobs there are. Which of them are this account's is
+    /// read from their terms.
     private func readJobs() async throws {
         let prefix = Array("m/\(module)/j/".utf8)
         var start: [UInt8]?

@@ -180,8 +180,8 @@ public actor SiteAgent {
         return true
     }
 
-    /// Does what the site has to do by itself. What it cannot do is declined with a reason that others may know: at once
-    /// if trying again cannot help, else after some attempts.
+    /// Does what the site has to do by itself. What it cannot do is declined with a reason that others may know: at
+    /// once if trying again cannot help, else after some attempts.
     private func ownWork<Result>(
         _ job: JobReader, round: UInt32, _ duty: MemberDuty, _ body: () async throws -> Result
     ) async throws -> Result? {

@@ -17,8 +17,8 @@ public struct SiteRules: Hashable, Sendable {
     public var aggregations: [String]
     /// The weakest guarantee that is accepted; its epsilon is the most for one job.
     public var weakest: Guarantee
-    /// What all jobs together may cost the dataset, by the policy as it stands now: the ledger's limits are those of the
-    /// day on which the dataset was registered.
+    /// What all jobs together may cost the dataset, by the policy as it stands now: the ledger's limits are those of
+    /// the day on which the dataset was registered.
     public var limits: CostVector
     /// What updates may show to the aggregator.
     public var shown: [ShownUpdates]
@@ -29,8 +29,8 @@ public struct SiteRules: Hashable, Sendable {
     public var minimumCommitMilliseconds: UInt64
     /// The digest of the policy file.
     public var digest: Digest
-    /// The privacy plugin that this site has and would use. A job that names another build of it that does something else
-    /// is refused. Nil compares ids alone.
+    /// The privacy plugin that this site has and would use. A job that names another build of it that does something
+    /// else is refused. Nil compares ids alone.
     public var held: PluginReference?
 
     public init(

@@ -170,7 +170,8 @@ public struct UpdateAuditor: AuditWork {
     private static let norm: UInt32 = 3
     private static let suspectedNoise: UInt32 = 1001
 
-    /// What was measured, for anybody to repeat: [job, round, [[member, measure, value]...], [member without an object...]].
+    /// What was measured, for anybody to repeat: [job, round, [[member, measure, value]...], [member without an
+    /// object...]].
     private static func evidence(
         _ job: Digest, _ round: UInt32, _ results: [VerifierResult], missing: Set<UInt32>
     ) -> [UInt8] {

@@ -39,8 +39,8 @@ public struct PluginChildLauncher: Sendable {
         return path.hasSuffix("/vinculum") ? PluginChildLauncher() : nil
     }
 
-    /// Starts a child with a descriptor of its library, which it gets a copy of. Its environment has nothing of the host's
-    /// but what finds libraries and programs.
+    /// Starts a child with a descriptor of its library, which it gets a copy of. Its environment has nothing of the
+    /// host's but what finds libraries and programs.
     func start(library: Int32) throws(Channel.Failure) -> (
         process: pid_t, channel: Channel, errors: ChildErrorOutput
     ) {

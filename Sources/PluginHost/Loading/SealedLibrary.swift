@@ -4,9 +4,9 @@ import Primitives
 
 /// A library's bytes in a sealed memory file: copied, sealed, then hashed, so that what was checked is what runs.
 ///
-/// The descriptor closes with the object, unless the loader has seen it: the loader remembers a library by its path, and
-/// a reused descriptor would load another plugin's code. The memory file cannot change, which is why sharing one object
-/// between threads is safe.
+/// The descriptor closes with the object, unless the loader has seen it: the loader remembers a library by its path,
+/// and a reused descriptor would load another plugin's code. The memory file cannot change, which is why sharing one
+/// object between threads is safe.
 public final class SealedLibrary: Sendable {
     public let descriptor: Int32
     public let sha256: Digest

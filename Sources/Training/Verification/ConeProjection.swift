@@ -61,9 +61,9 @@ public struct ClassCone: Sendable {
         return (mean, norm * norm * share * (1 - share) * Double(places.count))
     }
 
-    /// The projection of `vector`, a sum of gradients in units of the grid, onto the cone: non-negative least squares by
-    /// coordinate descent on the normal equations (Franc, Hlavac and Navara 2005), a fixed number of sweeps, so that it
-    /// repeats bit for bit.
+    /// The projection of `vector`, a sum of gradients in units of the grid, onto the cone: non-negative least squares
+    /// by coordinate descent on the normal equations (Franc, Hlavac and Navara 2005), a fixed number of sweeps, so that
+    /// it repeats bit for bit.
     func projection(of vector: [Float]) -> Projection {
         let targets = directions.map { VectorMath.dot($0, vector) }
         var weights = [Double](repeating: 0, count: directions.count)

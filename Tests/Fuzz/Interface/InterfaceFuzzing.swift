@@ -107,8 +107,8 @@ struct RunningServer: Sendable {
         throw FuzzFinding("the server does not answer any more: \(String(decoding: health, as: UTF8.self))")
     }
 
-    /// What comes back until the other side closes, is silent for so many milliseconds, or, as an event stream does, goes
-    /// on for three times as long.
+    /// What comes back until the other side closes, is silent for so many milliseconds, or, as an event stream does,
+    /// goes on for three times as long.
     private func exchange(_ bytes: [UInt8], patience: Int) throws(FuzzFinding) -> [UInt8] {
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }
