@@ -9,7 +9,7 @@ final class SocketStaging: Sendable {
     private let path: String
     private let folder: String
     /// The socket that was published, to tell it from another process's.
-    private let published = Mutex<(device: dev_t, inode: ino_t)?>(nil)
+    private let published = Mutex<FileIdentity?>(nil)
 
     var temporaryPath: String { "\(folder)/s" }
 
@@ -42,10 +42,9 @@ final class SocketStaging: Sendable {
     /// Makes the bound socket reachable under its name.
     func publish() throws(ServiceError) {
         guard chmod(temporaryPath, 0o600) == 0 else { throw Self.failed("set the mode of", temporaryPath) }
-        var status = stat()
-        guard lstat(temporaryPath, &status) == 0 else { throw Self.failed("see", temporaryPath) }
+        guard let own = FileIdentity(path: temporaryPath) else { throw Self.failed("see", temporaryPath) }
         guard rename(temporaryPath, path) == 0 else { throw Self.failed("make", path) }
-        published.withLock { $0 = (status.st_dev, status.st_ino) }
+        published.withLock { $0 = own }
         rmdir(folder)
     }
 
@@ -53,9 +52,7 @@ final class SocketStaging: Sendable {
     func remove() {
         unlink(temporaryPath)
         rmdir(folder)
-        var status = stat()
-        guard let own = published.withLock({ $0 }), lstat(path, &status) == 0 else { return }
-        if status.st_dev == own.device, status.st_ino == own.inode { unlink(path) }
+        if let own = published.withLock({ $0 }), FileIdentity(path: path) == own { unlink(path) }
     }
 
     private static func failed(_ verb: String, _ place: String) -> ServiceError {
