@@ -80,11 +80,11 @@ def settled_rounds(node, rounds):
     connection.request("GET", "/v1/events?module=federation", headers={"Accept": "text/event-stream"})
     times = []
     for line in connection.getresponse():
-        if line.startswith(b"event:") and line.strip().endswith(b".round_settled"):
+        if line.strip() == b"event: federation.round_settled":
             times.append(time.monotonic())
             if len(times) == rounds:
                 return times
-        if line.startswith(b"event:") and line.strip().endswith(b".job_ended"):
+        if line.strip() == b"event: federation.job_ended":
             sys.exit("the job ended early")
     sys.exit("the event stream ended")
 

@@ -40,33 +40,33 @@ extension UInt64 {
 /// Kinds of events of the Market module. Payloads are CBOR arrays that start with the task or the offer.
 public enum MarketEvent: String, CaseIterable, Sendable {
     /// [offer]; provider
-    case offerMade = "market.offer_made"
+    case offerMade = "offer_made"
     /// [offer]; provider
-    case offerWithdrawn = "market.offer_withdrawn"
+    case offerWithdrawn = "offer_withdrawn"
     /// [task, escrow]; requester
-    case taskSubmitted = "market.task_submitted"
+    case taskSubmitted = "task_submitted"
     /// [task, [[reason, offers]…]]; requester
-    case taskUnmatched = "market.task_unmatched"
+    case taskUnmatched = "task_unmatched"
     /// [task, replica, offer, price, deadline (ms)]; provider, requester
-    case replicaAssigned = "market.replica_assigned"
+    case replicaAssigned = "replica_assigned"
     /// [task, replica, commitment]; provider
-    case resultCommitted = "market.result_committed"
+    case resultCommitted = "result_committed"
     /// [task, replica]; provider: silent until the deadline
-    case replicaLost = "market.replica_lost"
+    case replicaLost = "replica_lost"
     /// [task, deadline (ms)]; providers: reveals are open
-    case revealsOpened = "market.reveals_opened"
+    case revealsOpened = "reveals_opened"
     /// [task, replica, result]; provider, requester
-    case resultRevealed = "market.result_revealed"
+    case resultRevealed = "result_revealed"
     /// [task, deadline (ms)]; requester, auditors: the answer or verdicts are wanted
-    case judgementWanted = "market.judgement_wanted"
+    case judgementWanted = "judgement_wanted"
     /// [task]; auditor
-    case verdictGiven = "market.verdict_given"
+    case verdictGiven = "verdict_given"
     /// [task, amount]; account
-    case partyPaid = "market.party_paid"
+    case partyPaid = "party_paid"
     /// [task, [outcome…], refund]; requester, providers
-    case taskDone = "market.task_done"
+    case taskDone = "task_done"
     /// [task, refund]; requester
-    case taskCancelled = "market.task_cancelled"
+    case taskCancelled = "task_cancelled"
 
     func emit(
         _ id: Digest, _ accounts: [AccountID], _ context: inout ModuleContext, items count: Int = 0,

@@ -20,7 +20,8 @@ import Testing
         wanted += FederationCode.allCases.map { "| \($0.rawValue) | `\($0)` |" }
         wanted += PrivacyCode.allCases.map { "| \($0.rawValue) | `\($0)` |" }
         wanted += MarketCode.allCases.map { "| \($0.rawValue) | `\($0)` |" }
-        wanted += FederationEvent.allCases.map { "`\($0.rawValue)`" } + MarketEvent.allCases.map { "`\($0.rawValue)`" }
+        wanted += FederationEvent.allCases.map { "`\(FederationPaths.module).\($0.rawValue)`" }
+        wanted += MarketEvent.allCases.map { "`\(MarketPaths.module).\($0.rawValue)`" }
         wanted += FederationModule.Action.allCases.map { "`\($0.rawValue)`" }
         wanted += PrivacyModule.Action.allCases.map { "`\($0.rawValue)`" }
         wanted += MarketModule.Action.allCases.map { "`\($0.rawValue)`" }

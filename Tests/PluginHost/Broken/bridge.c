@@ -1,18 +1,19 @@
 /* A bridge that will not be configured: it says what it can reach instead. */
 #define _GNU_SOURCE
+#define KIND VIN_KIND_BRIDGE
+#define FLAGS 0
+#include "entry.h"
+
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include <vinculum/draft/bridge.h>
-#include <vinculum/vinculum.h>
 
 static const vin_host *host;
-static vin_bytes text(const char *words) { return (vin_bytes){(const uint8_t *)words, strlen(words)}; }
 static int reads(const char *path) { return open(path, O_RDONLY) >= 0; }
 static void *nothing(void *it) { return it; }
 
@@ -49,23 +50,4 @@ static vin_status create(const vin_host *given, vin_bytes id, const vin_instance
     host = given;
     *out = (const vin_instance *)&table;
     return VIN_OK;
-}
-static uint32_t count(void) { return 1; }
-static const vin_descriptor *descriptor(uint32_t index) {
-    static vin_descriptor it = {sizeof it, 0, {0, 0}, {0, 0}, {0, 0}, {0, 0}, 0, 0};
-    it.id = text("org.example.engine");
-    it.version = text("1.0.0");
-    it.vendor = it.licence = text("tests");
-    return index ? NULL : &it;
-}
-static const vin_factory *get_factory(vin_bytes kind) {
-    static const vin_factory factory = {sizeof factory, 0, count, descriptor, create};
-    (void)kind;
-    return &factory;
-}
-static vin_status init(void) { return VIN_OK; }
-static void deinit(void) {}
-VIN_EXPORT const vin_entry *vin_plugin_entry_v1(void) {
-    static const vin_entry entry = {sizeof entry, VIN_ABI_MAJOR, VIN_ABI_MINOR, 0, init, deinit, get_factory};
-    return &entry;
 }

@@ -2,22 +2,15 @@
  * A consensus engine in C that does nothing wrong. A file that includes this after defining one of the macros below has
  * exactly the fault that its name says.
  */
-#include <stdlib.h>
-#include <string.h>
-#include <vinculum/vinculum.h>
+#include "entry.h"
 
-#ifndef ENTRY_MAJOR
-#define ENTRY_MAJOR VIN_ABI_MAJOR
-#endif
+#include <stdlib.h>
+
 #ifndef TABLE_SIZE
 #define TABLE_SIZE sizeof(vin_consensus)
 #endif
 #ifndef STEP
 #define STEP(engine, event, effects) good_step(engine, event, effects)
-#endif
-
-#ifndef INIT
-#define INIT() VIN_OK
 #endif
 #ifndef CREATE_DONE
 #define CREATE_DONE(engine) ((void)(engine))
@@ -28,11 +21,6 @@
 #ifndef CREATE
 #define CREATE() VIN_OK
 #endif
-
-static vin_bytes text(const char *words) {
-    vin_bytes bytes = {(const uint8_t *)words, strlen(words)};
-    return bytes;
-}
 
 typedef struct engine {
     vin_consensus table;
@@ -97,29 +85,3 @@ static vin_status create(const vin_host *host, vin_bytes id, const vin_instance 
     CREATE_DONE(self);
     return VIN_OK;
 }
-
-static uint32_t count(void) { return 1; }
-static const vin_descriptor *descriptor(uint32_t index) {
-    static vin_descriptor it = {sizeof it, VIN_DESCRIPTOR_DETERMINISTIC, {0, 0}, {0, 0}, {0, 0}, {0, 0}, 0, 0};
-    it.id = text("org.example.engine");
-    it.version = text("1.0.0");
-    it.vendor = text("tests");
-    it.licence = text("Apache-2.0");
-    return index ? NULL : &it;
-}
-static const vin_factory factory = {sizeof factory, 0, count, descriptor, create};
-static const vin_factory *get_factory(vin_bytes kind) {
-    int ours = kind.size == strlen(VIN_KIND_CONSENSUS) && !memcmp(kind.data, VIN_KIND_CONSENSUS, kind.size);
-    return ours ? &factory : NULL;
-}
-static vin_status init(void) { return INIT(); }
-static void deinit(void) {}
-
-#ifndef NO_ENTRY
-VIN_EXPORT const vin_entry *vin_plugin_entry_v1(void) {
-    static const vin_entry entry = {sizeof entry, ENTRY_MAJOR, VIN_ABI_MINOR, 0, init, deinit, get_factory};
-    return &entry;
-}
-#else
-VIN_EXPORT uint64_t nothing_to_see(void) { return (uint64_t)&init ^ (uint64_t)&deinit ^ (uint64_t)&get_factory; }
-#endif

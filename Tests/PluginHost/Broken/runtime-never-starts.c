@@ -1,11 +1,12 @@
 /* A runtime with room for one task, which never starts one. */
-#include <string.h>
+#define KIND VIN_KIND_RUNTIME
+#define FLAGS 0
+#include "entry.h"
+
 #include <vinculum/draft/runtime.h>
-#include <vinculum/vinculum.h>
 
 static const vin_host *host;
 static int taken, killed;
-static vin_bytes text(const char *words) { return (vin_bytes){(const uint8_t *)words, strlen(words)}; }
 static vin_status fail(vin_status status, const char *reason) {
     host->report_error(host->host_data, status, text(reason));
     return status;
@@ -51,23 +52,4 @@ static vin_status create(const vin_host *given, vin_bytes id, const vin_instance
     host = given;
     *out = (const vin_instance *)&table;
     return VIN_OK;
-}
-static uint32_t count(void) { return 1; }
-static const vin_descriptor *descriptor(uint32_t index) {
-    static vin_descriptor it = {sizeof it, 0, {0, 0}, {0, 0}, {0, 0}, {0, 0}, 0, 0};
-    it.id = text("org.example.engine");
-    it.version = text("1.0.0");
-    it.vendor = it.licence = text("tests");
-    return index ? NULL : &it;
-}
-static const vin_factory *get_factory(vin_bytes kind) {
-    static const vin_factory factory = {sizeof factory, 0, count, descriptor, create};
-    (void)kind;
-    return &factory;
-}
-static vin_status init(void) { return VIN_OK; }
-static void deinit(void) {}
-VIN_EXPORT const vin_entry *vin_plugin_entry_v1(void) {
-    static const vin_entry entry = {sizeof entry, VIN_ABI_MAJOR, VIN_ABI_MINOR, 0, init, deinit, get_factory};
-    return &entry;
 }
