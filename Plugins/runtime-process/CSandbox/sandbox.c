@@ -89,11 +89,25 @@ void sandbox_kill(int control) {
     (void)!send(control, &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+/* A memory file that may be executed where the system does not allow that by itself (vm.memfd_noexec = 1). */
+static int executable_memory_file(void) {
+    const unsigned options = MFD_CLOEXEC | MFD_ALLOW_SEALING, executable = 0x10u; /* MFD_EXEC, Linux 6.3 */
+    int file = memfd_create("vinculum-task", options | executable);
+    return file >= 0 || errno != EINVAL ? file : memfd_create("vinculum-task", options);
+}
+
+/* The same file, open for reading only: the task that runs it gets this descriptor. */
+static int reading_only(int file) {
+    char path[32];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", file);
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
 int sandbox_sealed_copy(const char *path) {
     int source = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (source < 0) return -1;
     struct stat facts;
-    int copy = memfd_create("vinculum-task", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    int copy = executable_memory_file();
     int failed = copy < 0 || fstat(source, &facts) != 0;
     if (!failed && !S_ISREG(facts.st_mode)) {
         errno = EINVAL;
@@ -105,13 +119,13 @@ int sandbox_sealed_copy(const char *path) {
         if (moved < 0 && errno != EINTR) failed = 1;
     }
     const int seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
-    if (!failed) failed = fcntl(copy, F_ADD_SEALS, seals) != 0 || lseek(copy, 0, SEEK_SET) != 0;
+    if (!failed) failed = fcntl(copy, F_ADD_SEALS, seals) != 0;
+    int result = failed ? -1 : reading_only(copy);
     int code = errno;
     close(source);
-    if (!failed) return copy;
     if (copy >= 0) close(copy);
     errno = code;
-    return -1;
+    return result;
 }
 
 static int copy_file(int from, int to, const char *name, uint64_t *left) {

@@ -18,6 +18,7 @@ final class ProcessRuntime: RuntimePlugin {
     private var settings = SandboxSettings()
     private var tasks: [UInt64: SandboxTask] = [:]
     private var lastNumber: UInt64 = 0
+    private var programs = SealedProgram.Newest()
 
     init(host: HostAccess) {}
 
@@ -29,7 +30,7 @@ final class ProcessRuntime: RuntimePlugin {
         guard tasks.count < Self.tasksMax else {
             throw PluginFailure(.limit, "\(Self.tasksMax) tasks are not collected yet")
         }
-        let prepared = try SandboxTask(task, settings)
+        let prepared = try SandboxTask(task, settings, programs: &programs)
         lastNumber += 1
         tasks[lastNumber] = prepared
         return lastNumber

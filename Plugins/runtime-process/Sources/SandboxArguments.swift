@@ -41,8 +41,9 @@ enum SandboxArguments {
             arguments += ["--setenv", String(entry[..<equals]), String(entry[entry.index(after: equals)...])]
         }
         arguments += [
-            "--perms", "0555", "--ro-bind-data", String(SANDBOX_PROGRAM), programPath, "--remount-ro", "/dev",
-            "--remount-ro", "/", "--chdir", outputPath, "--", programPath,
+            // The sealed copy itself, by its descriptor: a file of bubblewrap's would be one more copy for each task.
+            "--symlink", "/proc/self/fd/\(SANDBOX_PROGRAM)", programPath, "--remount-ro", "/dev", "--remount-ro", "/",
+            "--chdir", outputPath, "--", programPath,
         ]
         return arguments + task.arguments
     }

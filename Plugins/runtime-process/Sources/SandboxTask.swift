@@ -1,5 +1,4 @@
 import CSandbox
-import CSodium
 import CVinculum
 import Glibc
 import PluginKit
@@ -11,7 +10,7 @@ final class SandboxTask {
     private let task: TaskDescription
     private let settings: SandboxSettings
     private let arguments: [String]
-    private var program: Int32
+    private var program: SealedProgram?
     private var control: Int32 = -1
     private var supervisor: pid_t = 0
     private var output: Int32 = -1
@@ -23,7 +22,9 @@ final class SandboxTask {
     private var isGivenUp = false
 
     /// Checks everything that can be checked before a process exists.
-    init(_ task: TaskDescription, _ settings: SandboxSettings) throws(PluginFailure) {
+    init(
+        _ task: TaskDescription, _ settings: SandboxSettings, programs: inout SealedProgram.Newest
+    ) throws(PluginFailure) {
         guard isPlainAbsolutePath(task.program), isPlainAbsolutePath(task.outputPath) else {
             throw PluginFailure(.invalid, "program and output path must be absolute, without '.' and '..'")
         }
@@ -33,23 +34,17 @@ final class SandboxTask {
         }
         self.task = task
         self.settings = settings
-        // The last of the properties: from here on whatever throws leaves an object whose end closes the copy.
-        program = sandbox_sealed_copy(task.program)
-        // The copy is what runs, so a file that changes after the check changes nothing (RUN-2).
-        guard program >= 0 else {
-            throw PluginFailure(.inputOutput, "the program \(task.program) cannot be read: \(Self.reason(errno))")
-        }
-        guard try Self.digest(of: program) == task.programDigest else {
-            throw PluginFailure(.refused, "the program \(task.program) does not have the digest that was given")
-        }
+        program = try programs.program(at: task.program, digest: task.programDigest)
     }
 
     deinit {
-        for descriptor in [program, control, output] where descriptor >= 0 { close(descriptor) }
+        for descriptor in [control, output] where descriptor >= 0 { close(descriptor) }
     }
 
     func start() throws(PluginFailure) {
-        guard state == VIN_TASK_PREPARED else { throw PluginFailure(.state, "the task was started before") }
+        guard state == VIN_TASK_PREPARED, let program else {
+            throw PluginFailure(.state, "the task was started before")
+        }
         var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
         defer { for word in words { free(word) } }
         guard !words.contains(nil) else { throw PluginFailure(.memory, "no memory for the task's arguments") }
@@ -60,7 +55,7 @@ final class SandboxTask {
             output_bytes: task.limits.output_bytes, processes: task.limits.processes, reserved: 0)
         request.user = settings.userID
         request.group = settings.groupID
-        request.program = program
+        request.program = program.descriptor
         request.keeps_standard_output = task.keepsStandardOutput ? 1 : 0
         // The pointers outlive the fork, after which the child has its own copy of them.
         supervisor = settings.bubblewrap.withCString { bubblewrap in
@@ -76,8 +71,7 @@ final class SandboxTask {
         guard supervisor > 0 else {
             throw PluginFailure(.unavailable, "no process could be started: \(Self.reason(errno))")
         }
-        close(program)
-        program = -1
+        self.program = nil
         state = VIN_TASK_RUNNING
     }
 
@@ -180,26 +174,6 @@ final class SandboxTask {
         var bytes = [UInt8](repeating: 0, count: Self.keptBytes)
         let got = read(file, &bytes, bytes.count)
         return got > 0 ? Array(bytes[..<got]) : []
-    }
-
-    private static func digest(of descriptor: Int32) throws(PluginFailure) -> Bytes32? {
-        // libsodium's state is opaque here and wants 64-byte alignment; freed at the end of the call.
-        let memory = UnsafeMutableRawPointer.allocate(byteCount: crypto_generichash_statebytes(), alignment: 64)
-        defer { memory.deallocate() }
-        let state = OpaquePointer(memory)
-        var chunk = [UInt8](repeating: 0, count: 1 << 16)
-        var digest = [UInt8](repeating: 0, count: 32)
-        _ = crypto_generichash_init(state, nil, 0, 32)
-        var offset: off_t = 0
-        while true {
-            let got = pread(descriptor, &chunk, chunk.count, offset)
-            guard got >= 0 else { throw PluginFailure(.inputOutput, "the program cannot be read: \(reason(errno))") }
-            if got == 0 { break }
-            _ = crypto_generichash_update(state, chunk, UInt64(got))
-            offset += off_t(got)
-        }
-        _ = crypto_generichash_final(state, &digest, 32)
-        return Bytes32(digest)
     }
 
     private static func failure(of message: sandbox_message) -> PluginFailure {

@@ -36,7 +36,7 @@ struct ProcessRuntimeTests {
         /// Prepares `sh -c script` as a task; answers its number.
         func prepare(
             _ script: String, limits: vin_task_limits, program: String = "/bin/dash", wrongDigest: Bool = false,
-            input: String? = nil
+            digestOf: String? = nil, input: String? = nil
         ) throws -> UInt64 {
             let outputPath = folder + "/output"
             system("rm -rf '\(outputPath)'; mkdir '\(outputPath)'")
@@ -57,7 +57,7 @@ struct ProcessRuntimeTests {
             task.struct_size = UInt32(MemoryLayout<vin_task>.size)
             task.flags = 1
             task.program = text(program)
-            task.program_digest = wrongDigest ? digest(1) : try Self.digestOfFile(program)
+            task.program_digest = wrongDigest ? digest(1) : try Self.digestOfFile(digestOf ?? program)
             task.output_path = text(outputPath)
             task.limits = limits
             let status = arguments.withUnsafeBufferPointer { arguments in
@@ -203,9 +203,32 @@ struct ProcessRuntimeTests {
         #expect(fcntl(secret, F_DUPFD, 40) >= 40)
         let ended = try run("ls -l /proc/self/fd | grep -c -- '->'; ls -l /proc/self/fd | grep passwd && echo FOUND")
         expect(ended, VIN_TASK_EXITED, 1)
-        // Standard input, output, error, and the directory that ls reads.
-        #expect(ended.output.hasPrefix("4"), "\(ended.output)")
+        // Standard input, output, error, the program that runs, and the directory that ls reads.
+        #expect(ended.output.hasPrefix("5"), "\(ended.output)")
         #expect(!ended.output.contains("FOUND"))
+    }
+
+    @Test("runs the bytes that were checked, also when the program's file is another one by now")
+    func runsWhatWasChecked() throws {
+        let runtime = try Runtime()
+        let program = runtime.folder + "/program"
+        for change in ["cp /bin/dash '\(program)'", "cp /bin/false '\(program)'"] {
+            system(change)
+            let task = try runtime.prepare("exit 7", limits: limits(), program: program, digestOf: "/bin/dash")
+            try runtime.start(task)
+            while try runtime.usage(task, wait: 1000).state != UInt32(VIN_TASK_ENDED) {}
+            expect(try runtime.collect(task), VIN_TASK_EXITED, 7)
+        }
+        #expect(throws: Refused.self) {
+            try runtime.prepare("exit 7", limits: limits(), program: program, digestOf: "/bin/true")
+        }
+    }
+
+    @Test("hands a program on that can be run and read, and nothing else")
+    func programIsReadOnly() throws {
+        expect(try run("echo more >> /proc/self/fd/4"), VIN_TASK_EXITED, 2)
+        expect(try run("echo more >> /task/program"), VIN_TASK_EXITED, 2)
+        expect(try run("/task/program -c 'exit 9'"), VIN_TASK_EXITED, 9)
     }
 
     @Test("bounds all output together, which a limit on single files would not")

@@ -28,7 +28,7 @@ typedef struct sandbox_request {
     sandbox_limits limits;
     uid_t user;                   /* when the caller is root; ignored otherwise */
     gid_t group;
-    int program;                  /* descriptor that bubblewrap reads the program from, as SANDBOX_PROGRAM */
+    int program;                  /* of the program, which the task starts from and keeps as SANDBOX_PROGRAM */
     int keeps_standard_output;
 } sandbox_request;
 
@@ -77,7 +77,7 @@ int sandbox_receive(int control, int wait_ms, sandbox_message *message, int *des
 /* Asks the supervisor to end the task. */
 void sandbox_kill(int control);
 
-/* A descriptor with the whole file copied, sealed, or -1 and errno. */
+/* A descriptor with the whole file copied, sealed, open for reading and executing only, or -1 and errno. */
 int sandbox_sealed_copy(const char *path);
 
 /*
