@@ -154,6 +154,23 @@ extension NodeRuntime: NodeService {
         }
     }
 
+    public func values(at paths: [[UInt8]]) async throws(ServiceError) -> ProvenValues {
+        guard (1...ProvenValues.pathLimit).contains(paths.count) else {
+            throw ServiceError(.malformed, "takes 1 to \(ProvenValues.pathLimit) paths", field: "paths")
+        }
+        return try await query { host in
+            try host.checkDurable()
+            var answer = ProvenValues(entries: [], anchor: .genesis)
+            for path in paths {
+                let proven = host.prove(path)
+                if let proven, answer.entries.isEmpty { answer.anchor = Self.anchor(proven.certified) }
+                answer.entries.append(
+                    .init(path: path, value: host.state().store.get(path), proof: proven?.proof.encoded() ?? []))
+            }
+            return answer
+        }
+    }
+
     public func list(
         prefix: [UInt8], after start: [UInt8]?, limit: Int
     ) async throws(ServiceError) -> ProvenListing {

@@ -32,6 +32,9 @@ import Testing
             #expect(try await client.account(Self.account) == fixture.account(Self.account))
             #expect(try await client.state(at: Array("m/a".utf8)).value == [1])
             #expect(try await client.state(at: [0xff, 0]).value == nil)
+            #expect(try await client.values(at: [[0xff, 0], Array("m/a".utf8)]).entries.map(\.value) == [nil, [1]])
+            let longest = (0..<ProvenValues.pathLimit).map { [UInt8](repeating: UInt8($0), count: 128) }
+            #expect(try await client.values(at: longest).entries.map(\.path) == longest)
             let listing = try await client.list(prefix: Array("m/".utf8), after: Array("m/a".utf8), limit: 5)
             let expected = try await fixture.list(prefix: Array("m/".utf8), after: Array("m/a".utf8), limit: 5)
             #expect(listing == expected)

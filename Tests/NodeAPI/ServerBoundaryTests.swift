@@ -43,6 +43,9 @@ import Testing
 
     @Test(arguments: [
         ("/v1/state", 400, "path"), ("/v1/state?path=a&path_hex=61", 400, "path"),
+        ("/v1/state/values", 400, "paths_hex"), ("/v1/state/values?paths_hex=61,", 400, "paths_hex"),
+        ("/v1/state/values?paths_hex=6", 400, "paths_hex"), ("/v1/state/values?path=a", 400, "path"),
+        ("/v1/state/values?paths_hex=61" + String(repeating: ",61", count: 24), 400, "paths_hex"),
         ("/v1/state?path_hex=6", 400, "path_hex"), ("/v1/state?path=%zz", 400, "query"),
         ("/v1/state?path=a&path=b", 400, "path"), ("/v1/state?pth=a", 400, "pth"),
         ("/v1/headers?limit=0", 400, "limit"), ("/v1/headers?limit=1001", 400, "limit"),

@@ -25,9 +25,10 @@ public enum RoundAggregation {
         }
         var model = try Self.model(try await objects.bytes(of: round.modelBefore))
         var velocity = try await velocity(job, before: number, at: model, terms, objects)
+        let submitted = try await job.readingSubmissions(number, of: included)
         var updates: [ReleasedUpdate] = []
         for index in included {
-            updates.append(try await update(job, round: number, member: index, terms, objects))
+            updates.append(try await update(submitted, round: number, member: index, terms, objects))
         }
         try terms.step.apply(updates, to: &model, velocity: &velocity)
         let bytes = try model.safetensors().encoded()

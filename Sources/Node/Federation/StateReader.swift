@@ -8,6 +8,8 @@ import Privacy
 public protocol StateReader: Sendable {
     /// The value at a path in the newest state this reader knows, or nil where the state has none.
     func value(at path: [UInt8]) async throws -> [UInt8]?
+    /// The values at several paths, in their order. Up to `ProvenValues.pathLimit` of them are of one state.
+    func values(at paths: [[UInt8]]) async throws -> [[UInt8]?]
     /// Height and time of that state.
     func head() async throws -> (height: UInt64, timeMilliseconds: UInt64)
 }
@@ -21,6 +23,12 @@ public struct UnreadableRecord: Error, Hashable, Sendable, CustomStringConvertib
 }
 
 extension StateReader {
+    public func values(at paths: [[UInt8]]) async throws -> [[UInt8]?] {
+        var values: [[UInt8]?] = []
+        for path in paths { values.append(try await value(at: path)) }
+        return values
+    }
+
     /// Reads and decodes a record.
     public func record<Record: CBORCodable>(_ type: Record.Type, at path: [UInt8]) async throws -> Record? {
         guard let bytes = try await value(at: path) else { return nil }
@@ -43,9 +51,28 @@ public struct JobReader: Sendable {
         guard let terms = try await state.record(JobTerms.self, at: FederationPaths.terms(job).bytes) else {
             return nil
         }
+        self.init(job: job, terms: terms, state: state)
+    }
+
+    /// - Parameter terms: as they were read before.
+    init(job: Digest, terms: JobTerms, state: any StateReader) {
         self.job = job
         self.terms = terms
         self.state = state
+    }
+
+    /// The same job, read from a state of which these values are known: one question to a node instead of many.
+    func readingAhead(_ paths: [[UInt8]]) async throws -> JobReader {
+        JobReader(job: job, terms: terms, state: try await ReadAhead(paths, of: state))
+    }
+
+    /// What has been submitted in a round, and by whom.
+    func readingSubmissions(_ number: UInt32, of indices: [UInt32]) async throws -> JobReader {
+        let accounts = indices.filter { $0 < terms.members.count }.map { terms.members[Int($0)] }
+        return try await readingAhead(
+            accounts.flatMap {
+                [FederationPaths.submission(job, number, $0).bytes, FederationPaths.member(job, $0).bytes]
+            })
     }
 
     public func record() async throws -> JobRecord? {
@@ -82,9 +109,11 @@ public struct JobReader: Sendable {
 
     /// The submissions of a round's participants, by member index, where there are any.
     public func submissions(_ number: UInt32, of round: RoundRecord) async throws -> [UInt32: SubmissionRecord] {
+        let reader = try await readingSubmissions(number, of: round.participants)
         var found: [UInt32: SubmissionRecord] = [:]
         for index in round.participants {
-            if let submission = try await submission(number, terms.members[Int(index)]) { found[index] = submission }
+            let submission = try await reader.submission(number, terms.members[Int(index)])
+            if let submission { found[index] = submission }
         }
         return found
     }

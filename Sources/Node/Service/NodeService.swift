@@ -36,6 +36,8 @@ public protocol NodeService: Sendable {
     func account(_ id: AccountID) async throws(ServiceError) -> AccountView
     /// The value at a path, or the proof that there is none, against the last certified header.
     func state(at path: [UInt8]) async throws(ServiceError) -> ProvenValue
+    /// Several values of the same state at once; at most `ProvenValues.pathLimit` paths, and at least one.
+    func values(at paths: [[UInt8]]) async throws(ServiceError) -> ProvenValues
     /// Entries below a prefix in path order, beginning after `start`, with one proof for the range.
     func list(prefix: [UInt8], after start: [UInt8]?, limit: Int) async throws(ServiceError) -> ProvenListing
 

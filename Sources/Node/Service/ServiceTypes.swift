@@ -198,6 +198,34 @@ public struct ProvenValue: Sendable, Hashable {
     }
 }
 
+/// Several values of one state, each with its proof against the same certified header.
+public struct ProvenValues: Sendable, Hashable {
+    public struct Entry: Sendable, Hashable {
+        public var path: [UInt8]
+        public var value: [UInt8]?
+        /// `StateProof`, encoded.
+        public var proof: [UInt8]
+
+        public init(path: [UInt8], value: [UInt8]?, proof: [UInt8]) {
+            self.path = path
+            self.value = value
+            self.proof = proof
+        }
+    }
+
+    /// The most paths that one call asks for: they are in the request's target, which servers bound at 8 KiB.
+    public static let pathLimit = 24
+
+    /// In the order of the paths that were asked for.
+    public var entries: [Entry]
+    public var anchor: CertifiedHeader
+
+    public init(entries: [Entry], anchor: CertifiedHeader) {
+        self.entries = entries
+        self.anchor = anchor
+    }
+}
+
 /// A part of a subtree.
 public struct ProvenListing: Sendable, Hashable {
     public var prefix: [UInt8]

@@ -2,41 +2,6 @@ import Federation
 import Ledger
 import Primitives
 
-/// An answer of a node that does not hold against the chain that this site was configured with.
-public enum LightClientError: Error, Hashable, Sendable, CustomStringConvertible {
-    case otherChain(expected: CID, found: CID)
-    case certificate(height: UInt64, reason: String)
-    case stale(height: UInt64, known: UInt64)
-    /// Two certified headers of one height: the validators have signed twice, and nothing of either is believed.
-    case conflict(height: UInt64, known: Digest, found: Digest)
-    case proof(path: String, reason: String)
-    case object(expected: CID)
-    case oversized(CID, limitBytes: Int)
-    case receipt(expected: Digest, found: Digest)
-
-    /// Whether it is about one object only, and says nothing of the rest.
-    var concernsOneObject: Bool {
-        switch self {
-        case .object, .oversized: true
-        default: false
-        }
-    }
-
-    public var description: String {
-        switch self {
-        case .otherChain(let expected, let found): "the node follows chain \(found.text), not \(expected.text)"
-        case .certificate(let height, let reason): "the header of block \(height) is not certified: \(reason)"
-        case .stale(let height, let known): "the node answers from block \(height); block \(known) was seen already"
-        case .conflict(let height, let known, let found):
-            "block \(height) is certified twice: as \(known) and as \(found)"
-        case .proof(let path, let reason): "the value at \(path) is not proven: \(reason)"
-        case .object(let expected): "the bytes that the node sent are not the object \(expected.text)"
-        case .oversized(let id, let limit): "object \(id.text) is larger than \(limit) bytes"
-        case .receipt(let expected, let found): "the answer is about transaction \(found), not \(expected)"
-        }
-    }
-}
-
 /// Follows a chain through any node and believes nothing that is not proven: headers against the validators of the
 /// configured genesis, values against headers, objects against their ids.
 public actor LightClient: SiteGateway {
@@ -51,15 +16,13 @@ public actor LightClient: SiteGateway {
     private var checked: (bytes: [UInt8], header: Header)?
     private var cursor = EventCursor.start
     private var reread = ContinuousClock.now + LightClient.rereadInterval
-    /// The jobs that concern the account and have not ended, the one that was heard of last at the end.
-    private var known: [Digest] = []
+    private var jobs = KnownJobs()
+    /// An auditor needs the same updates twice, and everybody the models that were just made.
+    private var recent = RecentObjects(limitBytes: 16 << 20)
     private let pollInterval: Duration
     private let objectLimitBytes: Int
     private let module: String
 
-    /// Jobs that are looked after at once; a node that invents jobs fills no more memory than this. The one that
-    /// nothing was heard of for longest is forgotten until it is heard of again.
-    static let jobLimit = 1_000
     /// Pages of events that are read before the client does something else.
     static let pageLimit = 64
     /// A node's word alone says which events there are; now and then they are read again from the first, so that what a
@@ -95,6 +58,10 @@ public actor LightClient: SiteGateway {
         do { return try await provenValue(at: path) } catch let error as LightClientError { throw turnAway(error) }
     }
 
+    public func values(at paths: [[UInt8]]) async throws -> [[UInt8]?] {
+        do { return try await provenValues(at: paths) } catch let error as LightClientError { throw turnAway(error) }
+    }
+
     /// A node whose answer does not hold is asked no more while there is another.
     private func turnAway(_ error: LightClientError) -> LightClientError {
         service.turnAway()
@@ -108,10 +75,36 @@ public actor LightClient: SiteGateway {
         let known = newest
         let answer = try await service.state(at: path)
         guard answer.anchor.height > 0 else { return try genesisValue(at: path, known) }
-        let header = try accept(answer.anchor, known)
+        return try Self.value(at: path, proof: answer.proof, under: try accept(answer.anchor, known))
+    }
+
+    /// More than a node answers at once are several questions: values of different states, if a block comes between.
+    private func provenValues(at paths: [[UInt8]]) async throws -> [[UInt8]?] {
+        var values: [[UInt8]?] = []
+        while values.count < paths.count {
+            let part = Array(paths[values.count...].prefix(ProvenValues.pathLimit))
+            let known = newest
+            let answer = try await service.values(at: part)
+            guard answer.anchor.height > 0 else {
+                values += try part.map { try genesisValue(at: $0, known) }
+                continue
+            }
+            let header = try accept(answer.anchor, known)
+            guard answer.entries.count == part.count else {
+                throw LightClientError.proof(
+                    path: "\(part.count) paths", reason: "\(answer.entries.count) were answered")
+            }
+            for (path, entry) in zip(part, answer.entries) {
+                values.append(try Self.value(at: path, proof: entry.proof, under: header))
+            }
+        }
+        return values
+    }
+
+    private static func value(at path: [UInt8], proof: [UInt8], under header: Header) throws -> [UInt8]? {
         let name = String(decoding: path, as: UTF8.self)
         do {
-            let proof = try StateProof.decode(answer.proof)
+            let proof = try StateProof.decode(proof)
             guard proof.question == .path(path) else {
                 throw LightClientError.proof(path: name, reason: "the proof is for another path")
             }
@@ -183,7 +176,7 @@ public actor LightClient: SiteGateway {
 
     public func jobs(concerning account: AccountID) async throws -> [Digest] {
         try await readEvents(wait: .zero)
-        return known
+        return jobs.list
     }
 
     /// Tasks of the market that name the account; for a client of that module.
@@ -191,7 +184,7 @@ public actor LightClient: SiteGateway {
 
     /// A task that has ended, or an id that is none of a task; an event that names it brings it back.
     public func forget(task: Digest) {
-        known.removeAll { $0 == task }
+        jobs.forget(task)
     }
 
     public func waitForBlock(after height: UInt64) async throws {
@@ -220,7 +213,7 @@ public actor LightClient: SiteGateway {
                 cursor = EventCursor(sequence: first - 1)
                 continue
             }
-            for event in page.events { note(event) }
+            for event in page.events { jobs.note(event) }
             let last = page.events.last?.cursor ?? cursor
             guard last > cursor else { return }
             cursor = last
@@ -243,35 +236,13 @@ public actor LightClient: SiteGateway {
                 return
             }
             for entry in page.entries {
-                guard let job = Digest(bytes: entry.path.suffix(Digest.byteCount)), !known.contains(job) else {
+                guard let job = Digest(bytes: entry.path.suffix(Digest.byteCount)), !jobs.list.contains(job) else {
                     continue
                 }
-                remember(job)
+                jobs.remember(job)
             }
             guard page.hasMore, let last = page.entries.last?.path, last != start else { return }
             start = last
-        }
-    }
-
-    private func note(_ event: EventRecord) {
-        guard let job = Self.job(of: event) else { return }
-        known.removeAll { $0 == job }
-        guard event.kind != FederationEvent.jobEnded.rawValue else { return }
-        remember(job)
-    }
-
-    private func remember(_ job: Digest) {
-        known.append(job)
-        if known.count > Self.jobLimit { known.removeFirst(known.count - Self.jobLimit) }
-    }
-
-    /// The payload of every event of a job begins with the job.
-    private static func job(of event: EventRecord) -> Digest? {
-        try? CBORDecoder.read(event.payload) { (decoder) throws(CBORError) -> Digest in
-            let count = try decoder.array()
-            let job = try decoder.digest()
-            for _ in 1..<max(count, 1) { try decoder.skip() }
-            return job
         }
     }
 
@@ -280,6 +251,7 @@ public actor LightClient: SiteGateway {
     public func object(_ id: CID) async throws -> [UInt8] { try await object(id, atMost: objectLimitBytes) }
 
     public func object(_ id: CID, atMost limit: Int) async throws -> [UInt8] {
+        if let bytes = recent.object(id), bytes.count <= limit { return bytes }
         let limit = min(limit, objectLimitBytes)
         let sink = CheckedSink(limitBytes: limit)
         do throws(ServiceError) {
@@ -293,11 +265,13 @@ public actor LightClient: SiteGateway {
             throw turnAway(.object(expected: id))
         }
         guard let bytes else { throw LightClientError.oversized(id, limitBytes: limit) }
+        recent.keep(bytes, as: id)
         return bytes
     }
 
     public func store(object: [UInt8], as id: CID) async throws {
         _ = try await service.putObject(id, from: BytesSource(object))
+        recent.keep(object, as: id)
     }
 
     /// The id is checked, the code is the node's word: callers read the state anew and believe that.

@@ -24,23 +24,9 @@ public actor SiteAgent {
     private var troubles = RetryBook<Duty>()
     private var said: [Duty: String] = [:]
     private var ended: Set<Digest> = []
+    /// What is known of a job from the last time: its terms, which never change, and its round, which is a guess.
+    private var memories: [Digest: (terms: JobTerms, round: UInt32)] = [:]
     private let settings: Settings
-
-    public struct Settings: Sendable {
-        /// How often the site's own work is tried before the site declines, if the trouble may pass.
-        public var attempts = 3
-        /// The wait after the first failure of the site's own work; doubled after each further one.
-        public var firstWait: Duration = .seconds(1)
-        /// Commitments leave at the multiples of this on the wall clock, so that how long training took shows in whole
-        /// steps only.
-        public var commitStep: Duration = .seconds(1)
-        /// How long after a deadline a member says so, if the aggregator has not.
-        public var deadlineGrace: Duration = .seconds(5)
-        /// The wall clock, milliseconds since 1970.
-        public var now: @Sendable () -> UInt64 = { WallClock.milliseconds() }
-
-        public init() {}
-    }
 
     /// What an agent does, once: it is withheld for a while when it has failed.
     private enum Duty: Hashable {
@@ -106,11 +92,12 @@ public actor SiteAgent {
         var acted = false
         for job in try await gateway.jobs(concerning: sender.account) where !ended.contains(job) {
             let isDone = try await attempt(.job(job)) {
-                guard let reader = try await JobReader(job: job, state: gateway) else { return false }
+                guard let reader = try await reader(of: job) else { return false }
                 let isMember = try await actAsMember(reader)
                 let isAuditor = try await actAsAuditor(reader)
                 if !isMember, !isAuditor, try await reader.record()?.status.hasEnded == true {
                     ended.insert(job)
+                    memories[job] = nil
                     forgetUpdates(of: job, before: .max)
                     troubles.keep { $0.job != job }
                 }
@@ -119,6 +106,25 @@ public actor SiteAgent {
             if isDone { acted = true }
         }
         return acted
+    }
+
+    /// A job with all that a turn asks for, read at once; if a round has ended since, its successor is read too.
+    private func reader(of job: Digest) async throws -> JobReader? {
+        guard let memory = memories[job] else {
+            let reader = try await JobReader(job: job, state: gateway)
+            if let reader { memories[job] = (reader.terms, try await reader.record()?.round ?? 0) }
+            return reader
+        }
+        let account = sender.account
+        var paths = [FederationPaths.job(job).bytes, FederationPaths.member(job, account).bytes]
+        for round in [memory.round, memory.round &+ 1] {
+            paths.append(FederationPaths.round(job, round).bytes)
+            paths.append(FederationPaths.submission(job, round, account).bytes)
+            paths.append(FederationPaths.verdict(job, round, account).bytes)
+        }
+        let reader = try await JobReader(job: job, terms: memory.terms, state: gateway).readingAhead(paths)
+        memories[job]?.round = try await reader.record()?.round ?? 0
+        return reader
     }
 
     /// Does something unless it has failed a moment ago; false when it failed or there was nothing to do.

@@ -23,6 +23,7 @@ public struct UpdateAuditor: AuditWork {
     public func judge(_ job: JobReader, round number: UInt32, objects: any ObjectReader) async throws -> AuditFinding {
         let terms = try TrainingTerms(job.terms)
         guard let round = try await job.round(number) else { return AuditFinding(outcomes: [], evidence: []) }
+        let job = try await job.readingSubmissions(number, of: round.participants)
         let submissions = try await job.submissions(number, of: round).filter { $0.value.state == .revealed }
         let revealed = submissions.keys.sorted()
         let found = try await updates(of: submissions, job, round: number, terms, objects)
@@ -51,6 +52,7 @@ public struct UpdateAuditor: AuditWork {
     ) async throws -> [UInt8]? {
         // Every accepted update is in the model, and nothing else.
         guard let record = try await job.round(round) else { return nil }
+        let job = try await job.readingSubmissions(round, of: record.participants)
         let accepted = try await job.submissions(round, of: record).filter { $0.value.outcome == .accepted }
         guard !accepted.isEmpty, proposal.included == accepted.keys.sorted() else { return nil }
         let own = try await RoundAggregation.next(job, round: round, included: proposal.included, objects: objects)

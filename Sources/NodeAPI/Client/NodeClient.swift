@@ -185,6 +185,11 @@ public struct NodeClient: NodeService {
         try ProvenValue(wire: try await read("/v1/state?path_hex=\(Hex.encode(path))"))
     }
 
+    public func values(at paths: [[UInt8]]) async throws(ServiceError) -> ProvenValues {
+        let list = paths.map { Hex.encode($0) }.joined(separator: ",")
+        return try ProvenValues(wire: try await read("/v1/state/values?paths_hex=\(list)"))
+    }
+
     public func list(
         prefix: [UInt8], after start: [UInt8]?, limit: Int
     ) async throws(ServiceError) -> ProvenListing {

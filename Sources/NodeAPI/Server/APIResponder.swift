@@ -71,7 +71,7 @@ struct APIResponder: HTTPResponder {
         case .genesis: return bytes(try await service.genesis(), type: WireFormat.cborType)
         case .submit, .transaction, .slot, .receipt:
             return try await transactionAnswer(route, parameter, request, query)
-        case .account, .state, .list, .headers: return try await stateAnswer(route, parameter, request, query)
+        case .account, .state, .values, .list, .headers: return try await stateAnswer(route, parameter, request, query)
         case .events, .getCursor, .putCursor: return try await eventAnswer(route, parameter, request, query)
         case .getObject, .headObject, .putObject: return try await objectAnswer(route, parameter, request, query)
         }
@@ -174,6 +174,22 @@ struct APIResponder: HTTPResponder {
             throw ServiceError(.malformed, "has to be at most 128 bytes", field: name)
         }
         return Array(text.utf8)
+    }
+
+    /// State paths in hex, with commas between them.
+    func paths(_ query: QueryParameters) throws(ServiceError) -> [[UInt8]] {
+        let parts = (query.text("paths_hex") ?? "").split(separator: ",", omittingEmptySubsequences: false)
+        guard parts.count <= ProvenValues.pathLimit else {
+            throw ServiceError(.malformed, "has more than \(ProvenValues.pathLimit) paths", field: "paths_hex")
+        }
+        var paths: [[UInt8]] = []
+        for part in parts {
+            guard let bytes = try? Hex.decode(part), (1...128).contains(bytes.count) else {
+                throw ServiceError(.malformed, "each path has to be 1 to 128 bytes in hex", field: "paths_hex")
+            }
+            paths.append(bytes)
+        }
+        return paths
     }
 
     func wait(_ query: QueryParameters) throws(ServiceError) -> Duration {

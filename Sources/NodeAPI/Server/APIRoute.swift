@@ -2,7 +2,8 @@ import Node
 
 /// Every route of the interface. `openapi.yaml` describes the same ones: a test compares them both ways.
 public enum APIRoute: String, CaseIterable, Sendable {
-    case health, metrics, status, genesis, submit, transaction, slot, receipt, account, state, list, headers, events
+    case health, metrics, status, genesis, submit, transaction, slot, receipt, account, state, values, list, headers,
+        events
     case getCursor, putCursor, getObject, headObject, putObject
 
     /// `METHOD /path/{parameter}`.
@@ -18,6 +19,7 @@ public enum APIRoute: String, CaseIterable, Sendable {
         case .receipt: "GET /v1/receipts/{id}"
         case .account: "GET /v1/accounts/{id}"
         case .state: "GET /v1/state"
+        case .values: "GET /v1/state/values"
         case .list: "GET /v1/state/list"
         case .headers: "GET /v1/headers"
         case .events: "GET /v1/events"

@@ -49,6 +49,9 @@ extension APIResponder {
                 throw ServiceError(.malformed, "is missing", field: "path")
             }
             return present(try await service.state(at: path).wire, request)
+        case .values:
+            try query.allow("paths_hex")
+            return present(try await service.values(at: try paths(query)).wire, request)
         case .list:
             try query.allow("prefix", "prefix_hex", "after", "after_hex", "limit")
             let listing = try await service.list(

@@ -80,6 +80,30 @@ extension ProvenValue: WireCodable {
     }
 }
 
+extension ProvenValues: WireCodable {
+    public var wire: CBORValue {
+        [
+            "anchor": anchor.wire,
+            "entries": .array(
+                entries.map {
+                    ["path": .bytes($0.path), "value": .optionalBytes($0.value), "proof": .bytes($0.proof)]
+                }),
+        ]
+    }
+
+    public init(wire: WireReader) throws(ServiceError) {
+        var entries: [Entry] = []
+        for item in try wire.items("entries") {
+            entries.append(
+                Entry(
+                    path: try item.bytes("path"),
+                    value: item.optional("value") == nil ? nil : try item.bytes("value"),
+                    proof: try item.bytes("proof")))
+        }
+        self.init(entries: entries, anchor: try CertifiedHeader(wire: wire.reader("anchor")))
+    }
+}
+
 extension ProvenListing: WireCodable {
     public var wire: CBORValue {
         [

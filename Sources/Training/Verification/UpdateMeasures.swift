@@ -42,7 +42,7 @@ public struct UpdateAudit: Sendable {
     public func measure(
         _ update: ReleasedUpdate, history: [Int64] = [], others: [Int64] = [], seen: Set<Digest> = []
     ) -> UpdateMeasures {
-        let isDuplicate = seen.contains(Self.digest(update.sum))
+        let isDuplicate = !seen.isEmpty && seen.contains(Self.digest(update.sum))
         guard update.architecture == architecture, update.scaleBits == gradient.scaleBits,
             update.clip == gradient.clip, update.sum.contains(where: { $0 != 0 })
         else {

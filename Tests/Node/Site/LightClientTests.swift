@@ -328,8 +328,7 @@ struct LightClientTransferTests {
         let scene = try await Scene(blocks: 1)
         let bytes = (0..<5_000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
         let id = CID.of(raw: bytes)
-        try await scene.client.store(object: bytes, as: id)
-        #expect(try await scene.client.object(id) == bytes)
+        try scene.node.runtime.objects.put(bytes)
         let lies: [[UInt8]] = [[], Array(bytes.dropLast()), bytes + [0], [bytes[0] ^ 1] + bytes.dropFirst()]
         for lie in lies {
             scene.liar.lie { $0.object = { _, _ in lie } }
@@ -399,7 +398,7 @@ struct LightClientTransferTests {
             }
         }
         let jobs = try await scene.client.jobs(concerning: LedgerHarness.account(1))
-        #expect(jobs.count == LightClient.jobLimit)
+        #expect(jobs.count == KnownJobs.limit)
         #expect(scene.liar.count(of: "events") == LightClient.pageLimit)
     }
 
@@ -472,8 +471,7 @@ struct LightClientTransferTests {
         #expect(scene.liar.count(of: "turnAway") == 0)
         _ = try await scene.refusal(of: scene.answers[0])
         #expect(scene.liar.count(of: "turnAway") == 1)
-        let id = CID.of(raw: [1])
-        try await scene.client.store(object: [1], as: id)
+        let id = try scene.node.runtime.objects.put([1])
         scene.liar.lie { $0.object = { _, _ in [2] } }
         await #expect(throws: LightClientError.object(expected: id)) { try await scene.client.object(id) }
         #expect(scene.liar.count(of: "turnAway") == 2)

@@ -6,6 +6,7 @@ import Synchronization
 final class LyingNode: NodeService {
     struct Lies: Sendable {
         var state: (@Sendable ([UInt8], ProvenValue) async -> ProvenValue)?
+        var values: (@Sendable (ProvenValues) -> ProvenValues)?
         var events: (@Sendable (EventQuery, EventPage) async -> EventPage)?
         var object: (@Sendable (CID, [UInt8]) -> [UInt8])?
         var submission: (@Sendable (SubmissionOutcome) -> SubmissionOutcome)?
@@ -63,6 +64,12 @@ final class LyingNode: NodeService {
         let answer = try await truth.state(at: path)
         guard let lie = lies.state else { return answer }
         return await lie(path, answer)
+    }
+
+    func values(at paths: [[UInt8]]) async throws(ServiceError) -> ProvenValues {
+        let lies = try begin("values")
+        let answer = try await truth.values(at: paths)
+        return lies.values?(answer) ?? answer
     }
 
     func list(prefix: [UInt8], after start: [UInt8]?, limit: Int) async throws(ServiceError) -> ProvenListing {

@@ -91,6 +91,12 @@ package final class FixtureService: NodeService {
         ProvenValue(path: path, value: state.withLock { $0.values[path] }, proof: [0x80], anchor: Self.anchor)
     }
 
+    package func values(at paths: [[UInt8]]) async throws(ServiceError) -> ProvenValues {
+        let values = state.withLock { $0.values }
+        return ProvenValues(
+            entries: paths.map { .init(path: $0, value: values[$0], proof: [0x80]) }, anchor: Self.anchor)
+    }
+
     package func list(prefix: [UInt8], after start: [UInt8]?, limit: Int) async throws(ServiceError) -> ProvenListing {
         let all = state.withLock { $0.values }
             .filter { $0.key.starts(with: prefix) && (start.map($0.key.isAfter) ?? true) }
