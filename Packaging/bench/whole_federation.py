@@ -74,6 +74,10 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self.path)
 
 
+class EndedEarly(Exception):
+    pass
+
+
 def settled_rounds(node, rounds):
     """The times at which the job's rounds were settled, as the node's event stream tells them."""
     connection = UnixConnection(f"{node}/api.sock")
@@ -85,8 +89,8 @@ def settled_rounds(node, rounds):
             if len(times) == rounds:
                 return times
         if line.strip() == b"event: federation.job_ended":
-            sys.exit("the job ended early")
-    sys.exit("the event stream ended")
+            raise EndedEarly
+    raise EndedEarly
 
 
 class Federation:
@@ -132,6 +136,14 @@ class Federation:
             file.write(JOB.format(rounds=rounds, invited=", ".join(f'"{site}"' for site in sites)))
         self.run("job", "submit", job, "--holdout", f"{self.folder}/holdout.safetensors", "--data", self.node)
 
+    def explain(self):
+        """What the ledger and the processes say of a job that ended before its time."""
+        job = json.loads(self.run("job", "list", "--data", self.node, "--json"))["jobs"][0]["id"]
+        print(self.run("job", "show", job, "--data", self.node), file=sys.stderr)
+        for index in range(len(self.processes)):
+            with open(f"{self.folder}/{index}.log") as log:
+                print(f"--- process {index}", *log.readlines()[-5:], sep="\n", file=sys.stderr)
+
     def stop(self):
         for process in self.processes:
             process.send_signal(signal.SIGTERM)
@@ -155,6 +167,9 @@ def main():
             federation.start_all()
             federation.submit(rounds)
             times = settled_rounds(federation.node, rounds)
+        except EndedEarly:
+            federation.explain()
+            sys.exit("the job ended early")
         finally:
             federation.stop()
     seconds = [after - before for before, after in zip(times, times[1:])]

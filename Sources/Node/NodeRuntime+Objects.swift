@@ -8,8 +8,10 @@ extension NodeRuntime {
         // The last piece waits until all are checked: the bytes of a damaged object end early.
         var held: [UInt8] = []
         var count: UInt64 = 0
-        while true {
-            let piece = try await Self.work { () throws(ObjectStoreError) in try file.next() }
+        while count < file.byteCount {
+            let piece = try await Self.work { () throws(ObjectStoreError) in
+                try file.next(atMost: Self.pieceByteCount)
+            }
             if piece.isEmpty { break }
             if !held.isEmpty { try await sink.write(held) }
             held = piece
@@ -28,12 +30,24 @@ extension NodeRuntime {
         let objects = objects
         if await FileWork.run({ objects.isIntact(id) }) { return try await Self.compare(id, source, limit: limit) }
         let writer = try await Self.work { () throws(ObjectStoreError) in try objects.writer(id) }
+        var held: [UInt8] = []
         while let piece = try await source.next() {
-            try await Self.work { () throws(ObjectStoreError) in try writer.write(piece) }
+            held += piece
+            guard held.count >= Self.pieceByteCount else { continue }
+            let full = held
+            held = []
+            try await Self.work { () throws(ObjectStoreError) in try writer.write(full) }
         }
-        let count = try await Self.work { () throws(ObjectStoreError) in try writer.finish() }
+        let rest = held
+        let count = try await Self.work { () throws(ObjectStoreError) in
+            try writer.write(rest)
+            return try writer.finish()
+        }
         return ObjectReceipt(id: id, byteCount: UInt64(count), created: true)
     }
+
+    /// What goes to or comes from the disk at once: each time costs a change of threads.
+    private static let pieceByteCount = 256 << 10
 
     /// What is here already is read to its end, and checked all the same: the sender learns of its mistake.
     private static func compare(

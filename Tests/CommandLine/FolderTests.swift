@@ -29,6 +29,16 @@ import Testing
         }
     }
 
+    /// Sandboxes and plugins are given paths that mean the same in every folder.
+    @Test func aRelativePrefixIsMeantFromWhereTheProgramStarts() throws {
+        let result = try Program.run(
+            "plugin", "new", "--kind", "runtime", "--language", "c", "--id", "org.example.plugin", "/nowhere",
+            environment: ["VINCULUM_PREFIX": "./elsewhere"])
+        #expect(result.status != 0)
+        #expect(
+            result.errors.contains(" \(FileManager.default.currentDirectoryPath)/elsewhere/share"), "\(result.errors)")
+    }
+
     /// Killed at any moment, `init` run again makes a whole folder, and keeps the keys that it had made.
     @Test func initGoesOnWhereItWasKilled() throws {
         let scratch = try TemporaryFolder()

@@ -149,6 +149,22 @@ struct FederationTests {
         #expect(try measure(Array(repeating: 0, count: honest.count)).wellFormed == 0)
     }
 
+    @Test("takes half the bytes where every number fits into four, and loses none where one does not")
+    func narrowNumbers() throws {
+        var sum = try gradient.sum(of: data, at: model)
+        for (number, type) in [
+            (Int64(Int32.max), ElementType.int32), (Int64(Int32.min), .int32), (Int64(Int32.max) + 1, .int64),
+            (Int64(Int32.min) - 1, .int64), (.max, .int64),
+        ] {
+            sum[sum.count - 1] = number
+            let file = try ReleasedUpdate(
+                sum: sum, architecture: architecture, scaleBits: 14, clip: 0.5, recordBand: 1_000
+            ).safetensors()
+            #expect(file.tensors["sum"]?.elementType == type, "\(number)")
+            #expect(try ReleasedUpdate(file: Safetensors.decode(file.encoded())).sum == sum, "\(number)")
+        }
+    }
+
     /// Where updates come in: a file of a member's, read before anything of it may count.
     @Test("refuses by name an update that is no sum of the model's shape")
     func updatesThatAreNone() throws {

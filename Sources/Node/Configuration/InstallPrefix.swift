@@ -4,7 +4,9 @@ import Glibc
 public enum InstallPrefix {
     /// `VINCULUM_PREFIX`, else the parent of the folder that holds the program.
     public static var path: String {
-        if let given = getenv("VINCULUM_PREFIX"), given[0] != 0 { return String(cString: given) }
+        if let given = getenv("VINCULUM_PREFIX"), given[0] != 0 {
+            return absolutePath(String(cString: given), from: currentFolder)
+        }
         var buffer = [UInt8](repeating: 0, count: 4096)
         let count = buffer.withUnsafeMutableBytes { bytes in
             guard let place = bytes.bindMemory(to: CChar.self).baseAddress else { return -1 }

@@ -116,7 +116,7 @@ final class ObjectFile: Sendable {
     deinit { close(descriptor) }
 
     /// The next bytes; none at the end.
-    func next(atMost limit: Int = 65_536) throws(ObjectStoreError) -> [UInt8] {
+    func next(atMost limit: Int) throws(ObjectStoreError) -> [UInt8] {
         while true {
             var code: Int32 = 0
             let piece = [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in

@@ -1,5 +1,5 @@
-/// A sum of gradients on the fixed grid, with or without noise, as it lies in `update.safetensors`: one I64 tensor
-/// `sum` of the model's length, and what is needed to read it.
+/// A sum of gradients on the fixed grid, with or without noise, as it lies in `update.safetensors`: one tensor `sum` of
+/// the model's length, I32 where every number fits and I64 else, and what is needed to read it.
 public struct ReleasedUpdate: Hashable, Sendable {
     public var sum: [Int64]
     public var architecture: DenseArchitecture
@@ -33,7 +33,7 @@ public struct ReleasedUpdate: Hashable, Sendable {
 
     public func safetensors() throws(TrainingError) -> Safetensors {
         Safetensors(
-            tensors: ["sum": try Tensor(shape: [sum.count], .int64(sum))],
+            tensors: ["sum": try Tensor(shape: [sum.count], Self.narrowest(sum))],
             metadata: [
                 "architecture": architecture.description, "scale_bits": "\(scaleBits)", "clip": "\(clip)",
                 "record_band": "\(recordBand)", "noise_units": "\(noiseUnits)",
@@ -55,8 +55,20 @@ public struct ReleasedUpdate: Hashable, Sendable {
             throw TrainingError(.wrongShape, "an update is one tensor named sum", at: "update")
         }
         try self.init(
-            sum: file.tensor("sum", .int64).int64 ?? [], architecture: DenseArchitecture(field("architecture")),
+            sum: Self.sum(in: file), architecture: DenseArchitecture(field("architecture")),
             scaleBits: scaleBits, clip: clip, recordBand: band, noiseUnits: noise)
+    }
+
+    /// Half the bytes where they suffice: updates are most of what leaves a site, and every auditor fetches them all.
+    private static func narrowest(_ sum: [Int64]) -> Tensor.Storage {
+        let range = Int64(Int32.min)...Int64(Int32.max)
+        guard sum.allSatisfy(range.contains) else { return .int64(sum) }
+        return .int32(sum.map { Int32(truncatingIfNeeded: $0) })
+    }
+
+    private static func sum(in file: Safetensors) throws(TrainingError) -> [Int64] {
+        if let narrow = file.tensors["sum"]?.int32 { return narrow.map(Int64.init) }
+        return try file.tensor("sum", .int64).int64 ?? []
     }
 
     /// The public size band of a number of records: rounded up to a multiple of `step`.
