@@ -5,13 +5,17 @@ privacy (epsilon 3), commitments, audits by three sites drawn from the beacon, v
 Starts a node and ten sites as an operator would, submits a job over the records of mnist5k.py, and takes the time from
 one settled round to the next from the node's event stream.
 
-Usage: whole_federation.py PREFIX [ROUNDS]    PREFIX is an installation; needs mlxtend
+Commitments leave a site at steps of the clock, so that nobody sees how long its training took; STEP_MS is that step,
+else the default of `policy.commit_step_ms`.
+
+Usage: whole_federation.py PREFIX [ROUNDS [STEP_MS]]    PREFIX is an installation; needs mlxtend
 Prints {"round_seconds": [...], "round_seconds_median": S}.
 """
 
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import struct
@@ -94,8 +98,8 @@ def settled_rounds(node, rounds):
 
 
 class Federation:
-    def __init__(self, prefix, folder):
-        self.program, self.folder = f"{prefix}/bin/vinculum", folder
+    def __init__(self, prefix, folder, step_ms):
+        self.program, self.folder, self.step_ms = f"{prefix}/bin/vinculum", folder, step_ms
         self.node, self.processes = f"{folder}/node", []
 
     def run(self, *arguments):
@@ -127,6 +131,11 @@ class Federation:
                 "--node", f"unix:{self.node}/api.sock", "--dataset", f"{site}.safetensors",
                 "--requester", requester, "--purpose", "bench/digits",
             )
+            if self.step_ms is not None:
+                with open(f"{site}/site.toml") as file:
+                    policy = file.read()
+                with open(f"{site}/site.toml", "w") as file:
+                    file.write(re.sub(r"(?m)^commit_step_ms = .*$", f"commit_step_ms = {self.step_ms}", policy))
             self.start("work", "--config", f"{site}/site.toml")
 
     def submit(self, rounds):
@@ -155,14 +164,15 @@ class Federation:
 
 
 def main():
-    if len(sys.argv) not in (2, 3):
+    if len(sys.argv) not in (2, 3, 4):
         sys.exit(__doc__)
     prefix = os.path.abspath(sys.argv[1])
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 10
+    step_ms = int(sys.argv[3]) if len(sys.argv) > 3 else None
     # In the system's folder: sandboxed tasks run as another user, who has to reach it.
     with tempfile.TemporaryDirectory(prefix="vinculum-bench-") as folder:
         os.chmod(folder, 0o755)
-        federation = Federation(prefix, folder)
+        federation = Federation(prefix, folder, step_ms)
         try:
             federation.start_all()
             federation.submit(rounds)

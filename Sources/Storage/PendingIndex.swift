@@ -24,7 +24,7 @@ extension LedgerReader {
     /// The slots of the pending transactions with this key.
     func pendingSlots(key: UInt32) throws(StorageError) -> [UInt64] {
         var slots: [UInt64] = []
-        try forEachPending { (block) throws(StorageError) in
+        try forEachPending(readsEvents: false) { (block) throws(StorageError) in
             for (index, found) in block.keys.enumerated() where found == key {
                 slots.append(block.firstSlot + UInt64(index))
             }
@@ -35,8 +35,9 @@ extension LedgerReader {
     /// The sequence numbers, from one on, of the pending events with this key.
     func pendingSequences(key: UInt32, from: UInt64) throws(StorageError) -> [UInt64] {
         var sequences: [UInt64] = []
-        try forEachPending { (block) throws(StorageError) in
-            guard block.firstSequence + UInt64(block.events.count) > from else { return }
+        // Whoever follows events asks for the newest: the blocks before are not read.
+        let first = try lastBlock(with: .firstSequence, atMost: from)
+        try forEachPending(from: first ?? 0) { (block) throws(StorageError) in
             for (found, offset) in EventKeys.entries(of: block.events) where found == key {
                 let sequence = block.firstSequence + UInt64(offset)
                 if sequence >= from, sequences.last != sequence { sequences.append(sequence) }
@@ -52,16 +53,16 @@ extension LedgerReader {
         let events: [NewEvent]
     }
 
-    /// Walks the blocks whose entries are in no run. A block whose body was pruned has none any more.
+    /// Walks the blocks whose entries are in no run, from a height on. A block whose body was pruned has none any more.
     fileprivate func forEachPending(
-        _ body: (PendingBlock) throws(StorageError) -> Void
+        from height: UInt64 = 0, readsEvents: Bool = true, _ body: (PendingBlock) throws(StorageError) -> Void
     ) throws(StorageError) {
         try connection.each(
             """
             SELECT b.height, b.first_slot, b.first_sequence, b.event_count, d.events_checksum, d.events,
                 d.transaction_keys FROM blocks AS b JOIN bodies AS d ON d.height = b.height WHERE b.height >= ?
                 ORDER BY b.height
-            """, .key(try pendingHeight())
+            """, .key(max(height, try pendingHeight()))
         ) { (row) throws(StorageError) in
             let keys = row.borrowed(6)
             try body(
@@ -70,8 +71,10 @@ extension LedgerReader {
                     keys: stride(from: 0, to: keys.count - keys.count % 4, by: 4).map { start in
                         UInt32(bigEndian: keys.loadUnaligned(fromByteOffset: start, as: UInt32.self))
                     },
-                    events: try EventRow.decode(
-                        height: row.unsigned(0), count: row.integer(3), checksum: row.integer(4), row.borrowed(5))))
+                    events: readsEvents
+                        ? try EventRow.decode(
+                            height: row.unsigned(0), count: row.integer(3), checksum: row.integer(4), row.borrowed(5))
+                        : []))
             return true
         }
     }

@@ -206,6 +206,8 @@ enum WireFormat {
     static let jsonType = "application/json"
 
     init(accept: String?) {
-        self = accept?.contains(Self.cborType) == true ? .cbor : .json
+        // Programs of this project ask for just that: no list has to be searched.
+        let isCBOR = accept == Self.cborType || accept?.contains(Self.cborType) == true
+        self = isCBOR ? .cbor : .json
     }
 }
