@@ -87,7 +87,7 @@ extension NodeRuntime {
         case .tooLarge: ServiceError(.tooLarge, error.description)
         case .digestMismatch: ServiceError(.digestMismatch, error.description)
         case .full:
-            ServiceError(.unavailable, error.description, hint: "raise objects.store_limit_bytes", field: nil)
+            ServiceError(.storeFull, error.description, hint: "raise objects.store_limit_bytes")
         case .file: ServiceError(.unavailable, error.description, hint: "free disk space")
         }
     }

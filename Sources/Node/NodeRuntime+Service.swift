@@ -62,7 +62,15 @@ extension NodeRuntime: NodeService {
 
     // MARK: Transactions
 
-    public func submit(_ envelope: [UInt8]) async throws(ServiceError) -> SubmissionOutcome {
+    public func submit(
+        _ envelope: [UInt8], waitingAtMost wait: Duration
+    ) async throws(ServiceError) -> SubmissionOutcome {
+        let admitted = try await admit(envelope)
+        guard wait > .zero, case .pending(let id) = admitted else { return admitted }
+        return try await receipt(of: id, waitingAtMost: wait).map { .decided($0) } ?? admitted
+    }
+
+    private func admit(_ envelope: [UInt8]) async throws(ServiceError) -> SubmissionOutcome {
         guard let verified = await TransactionVerifier.verify([envelope]).first else {
             throw ServiceError(.internal, "the verifier gave no answer")
         }

@@ -131,9 +131,10 @@ public final class NodeRuntime: Sendable {
     /// Runs the node's agents until the task is cancelled, then stops the kernel.
     public func run() async {
         if let aggregatorKey {
-            let gateway = LocalGateway(runtime: self)
-            let agent = AggregatorAgent(
-                gateway: gateway, sender: LocalSender(runtime: self, key: aggregatorKey), logger: logger)
+            let sender = LocalSender(runtime: self, key: aggregatorKey)
+            let gateway = LocalGateway(
+                runtime: self, openJobs: OpenJobs(runtime: self, aggregator: sender.account))
+            let agent = AggregatorAgent(gateway: gateway, sender: sender, logger: logger)
             await agent.run()
         } else {
             while !Task.isCancelled { try? await Task.sleep(for: .seconds(3_600)) }

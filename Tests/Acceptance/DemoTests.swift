@@ -41,6 +41,17 @@ struct DemoTests {
         #expect(again.errors.contains("not empty"))
     }
 
+    @Test func withoutFashionTheDigitsAreTaken() throws {
+        let folder = try StagedProgram.openFolder()
+        let result = try StagedProgram.command(
+            ["demo", "--sites", "3", "--rounds", "1", "--dir", folder.path("demo"), "--json"],
+            environment: ["VINCULUM_FASHION_MNIST": "/nowhere"]
+        ).run(timeout: .seconds(120))
+        #expect(result.status == 0, "\(result.errors)")
+        let document = try DemoDocument.read(result.output)
+        #expect(document.isFallbackDataSet && document.broken.isEmpty && document.roundsDone == 1)
+    }
+
     /// One of each kind among five: every one is found by what it sent, only the proven one is slashed, and the honest
     /// are paid.
     @Test func everyKindOfCheatIsFoundAndNobodyElse() throws {

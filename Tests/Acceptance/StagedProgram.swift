@@ -17,8 +17,9 @@ enum StagedProgram {
         return folder
     }
 
-    static func command(_ arguments: [String]) -> Command {
-        Command("\(prefix ?? "")/bin/vinculum", arguments, environment: ["NO_COLOR": "1"])
+    static func command(_ arguments: [String], environment: [String: String?] = [:]) -> Command {
+        Command(
+            "\(prefix ?? "")/bin/vinculum", arguments, environment: environment.merging(["NO_COLOR": "1"]) { $1 })
     }
 }
 

@@ -20,9 +20,17 @@
 /* Directories nest no deeper than this in an output that is taken. */
 #define DEPTH_MAX 32
 
+/* The same file, opened anew for reading: no offset or lock goes from one task to the next. */
+static int reading_only(int file) {
+    char path[32];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", file);
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
 /* Gives the child exactly the descriptors of the header: nothing else of the plugin's process reaches it. */
 static void arrange_descriptors(int control, int program) {
     int nothing = open("/dev/null", O_RDONLY);
+    program = reading_only(program);
     /* Out of the way first, so that no dup2 overwrites one that is still needed. */
     control = fcntl(control, F_DUPFD, 16);
     program = fcntl(program, F_DUPFD, 16);
@@ -41,6 +49,8 @@ pid_t sandbox_start(const sandbox_request *request, int *control) {
     sigfillset(&all);
     /* No handler of the host may run in the child. */
     pthread_sigmask(SIG_SETMASK, &all, &before);
+    /* A task of the same user may have changed the mode of the copy that it ran from. */
+    (void)fchmod(request->program, 0555);
     pid_t child = fork();
     if (child == 0) {
         struct sigaction standard = {.sa_handler = SIG_DFL};
@@ -96,13 +106,6 @@ static int executable_memory_file(void) {
     return file >= 0 || errno != EINVAL ? file : memfd_create("vinculum-task", options);
 }
 
-/* The same file, open for reading only: the task that runs it gets this descriptor. */
-static int reading_only(int file) {
-    char path[32];
-    snprintf(path, sizeof path, "/proc/self/fd/%d", file);
-    return open(path, O_RDONLY | O_CLOEXEC);
-}
-
 int sandbox_sealed_copy(const char *path) {
     int source = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (source < 0) return -1;
@@ -119,6 +122,8 @@ int sandbox_sealed_copy(const char *path) {
         if (moved < 0 && errno != EINTR) failed = 1;
     }
     const int seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+    /* Sealed against a change of its execute bits too, where the kernel can (F_SEAL_EXEC, Linux 6.3). */
+    if (!failed && fcntl(copy, F_ADD_SEALS, 0x20) != 0) failed = errno != EINVAL;
     if (!failed) failed = fcntl(copy, F_ADD_SEALS, seals) != 0;
     int result = failed ? -1 : reading_only(copy);
     int code = errno;

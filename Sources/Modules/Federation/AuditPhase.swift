@@ -95,8 +95,7 @@ extension OpenJob {
 
     /// Indices of the members whose updates were accepted, ascending.
     func acceptedMembers(_ context: inout ModuleContext) throws(Refusal) -> [UInt32] {
-        try submissions(&context).filter { $0.record?.state == .revealed && $0.record?.outcome == .accepted }.map(
-            \.index)
+        try submissions(&context).filter { $0.record?.isAccepted == true }.map(\.index)
     }
 
     private mutating func closeAudit(_ context: inout ModuleContext) throws(Refusal) {

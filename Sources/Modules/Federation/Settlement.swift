@@ -83,7 +83,7 @@ extension OpenJob {
     }
 
     private func isAccepted(_ submission: SubmissionRecord) -> Bool {
-        submission.state == .revealed && submission.outcome == .accepted
+        submission.isAccepted
     }
 
     /// The base for an update that was accepted, or that nobody judged in time, which is not the member's fault; a

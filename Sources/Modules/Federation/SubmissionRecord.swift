@@ -45,6 +45,9 @@ public struct SubmissionRecord: Hashable, Sendable, CBORCodable {
     public internal(set) var earned: Amount
     public internal(set) var heldBack: Amount
 
+    /// Whether it belongs into the round's model: judged good, and no fault of its member proven since.
+    public var isAccepted: Bool { state == .revealed && outcome == .accepted }
+
     init(_ state: SubmissionState) {
         self.state = state
         commitment = nil

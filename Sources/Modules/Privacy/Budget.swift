@@ -144,11 +144,13 @@ public enum Budget {
     }
 
     static func emit(
-        _ kind: String, _ account: AccountID, _ context: inout ModuleContext, _ body: (inout CBOREncoder) -> Void
+        _ event: PrivacyEvent, _ account: AccountID, _ context: inout ModuleContext, _ body: (inout CBOREncoder) -> Void
     ) throws(Refusal) {
         var encoder = CBOREncoder()
         body(&encoder)
         try context.emit(
-            Event(module: PrivacyPaths.module, kind: kind, path: nil, accounts: [account], payload: encoder.finish()))
+            Event(
+                module: PrivacyPaths.module, kind: event.rawValue, path: nil, accounts: [account],
+                payload: encoder.finish()))
     }
 }

@@ -24,15 +24,15 @@ public enum PrivacyPaths {
 }
 
 /// Kinds of events of the Privacy module; the payload is a CBOR array, given with each.
-public enum PrivacyEvent {
+public enum PrivacyEvent: String, CaseIterable, Sendable {
     /// [dataset, parent or null]
-    public static let datasetRegistered = "privacy.dataset_registered"
+    case datasetRegistered = "dataset_registered"
     /// [dataset]
-    public static let datasetRetired = "privacy.dataset_retired"
+    case datasetRetired = "dataset_retired"
     /// [dataset, job, rounds]
-    public static let budgetReserved = "privacy.budget_reserved"
+    case budgetReserved = "budget_reserved"
     /// [dataset, job, round, commitment]
-    public static let budgetSpent = "privacy.budget_spent"
+    case budgetSpent = "budget_spent"
     /// [dataset, job, rounds given back]
-    public static let budgetReleased = "privacy.budget_released"
+    case budgetReleased = "budget_released"
 }

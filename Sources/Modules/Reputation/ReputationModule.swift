@@ -49,7 +49,7 @@ public enum ReputationReason: UInt8, CaseIterable, Sendable {
 public enum Scores {
     public static let module = "reputation"
     /// Payload: [domain, reason, new score].
-    public static let changedEvent = "reputation.changed"
+    public static let changedEvent = "changed"
 
     /// `m/reputation/s/` account (33 bytes) domain (1 byte): `ReputationRecord`.
     public static func path(_ account: AccountID, _ domain: ReputationDomain) -> RecordPath {

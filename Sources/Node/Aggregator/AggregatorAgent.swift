@@ -4,7 +4,8 @@ import Primitives
 
 /// Where an agent of the node itself learns of jobs, and keeps objects.
 public protocol AggregatorGateway: StateReader, ObjectReader {
-    func jobs(concerning account: AccountID) async throws -> [Digest]
+    /// Jobs that may want something of this aggregator.
+    func jobs() async throws -> [Digest]
     func store(object: [UInt8]) async throws
     func waitForBlock(after height: UInt64) async throws
     /// The wall clock, milliseconds since 1970.
@@ -54,7 +55,7 @@ public struct AggregatorAgent: Sendable {
     /// Does what the ledger waits for in each job; false when there was nothing.
     func turn(_ progress: inout Progress) async throws -> Bool {
         var acted = false
-        for job in try await gateway.jobs(concerning: sender.account)
+        for job in try await gateway.jobs()
         where !progress.ended.contains(job) && progress.troubles.isDue(job) {
             do {
                 switch try await act(on: job) {
@@ -94,7 +95,7 @@ public struct AggregatorAgent: Sendable {
     private func propose(_ job: JobReader, round number: UInt32) async throws {
         guard let round = try await job.round(number) else { return }
         let included = try await job.submissions(number, of: round)
-            .filter { $0.value.outcome == .accepted }.keys.sorted()
+            .filter { $0.value.isAccepted }.keys.sorted()
         let next = try await RoundAggregation.next(job, round: number, included: included, objects: gateway)
         // Stored before it is named on the ledger: nobody is pointed at a model that cannot be fetched.
         try await gateway.store(object: next.bytes)

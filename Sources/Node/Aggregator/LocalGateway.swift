@@ -4,11 +4,20 @@ import Primitives
 /// The node's own ledger and objects, for agents that run inside it. The node believes itself: no proofs.
 struct LocalGateway: AggregatorGateway {
     let runtime: NodeRuntime
+    let openJobs: OpenJobs
 
     func value(at path: [UInt8]) async throws -> [UInt8]? {
         try await runtime.kernel.perform { host in
             try host.checkDurable()
             return host.state().store.get(path)
+        }
+    }
+
+    func values(at paths: [[UInt8]]) async throws -> [[UInt8]?] {
+        try await runtime.kernel.perform { host in
+            try host.checkDurable()
+            let store = host.state().store
+            return paths.map { store.get($0) }
         }
     }
 
@@ -20,17 +29,7 @@ struct LocalGateway: AggregatorGateway {
 
     func store(object: [UInt8]) async throws { try runtime.objects.put(object) }
 
-    /// Every job that the ledger holds: an aggregator serves those that name it.
-    func jobs(concerning account: AccountID) async throws -> [Digest] {
-        try await runtime.kernel.perform { host in
-            try host.checkDurable()
-            return host.state().store.scan(prefix: Self.jobsPrefix, from: [], limit: .max).compactMap { entry in
-                Digest(bytes: entry.path.suffix(Digest.byteCount))
-            }
-        }
-    }
-
-    private static let jobsPrefix = Array("m/federation/j/".utf8)
+    func jobs() async throws -> [Digest] { try await openJobs.list() }
 
     func waitForBlock(after height: UInt64) async throws {
         await runtime.signal.wait(above: height, atMost: .seconds(1))
@@ -55,13 +54,9 @@ struct LocalSender: TransactionSender {
                 validUntilHeight: view.height + 1_000, payer: payer, feeLimit: TransactionFees.agentLimit,
                 module: module, call: ActionCall(action: action, body: body)),
             signedBy: [key])
-        switch try await runtime.submit(transaction.encoded) {
+        switch try await runtime.submit(transaction.encoded, waitingAtMost: .seconds(30)) {
         case .decided(let receipt): return ResultCode(rawValue: receipt.resultCode)
-        case .pending(let id):
-            guard let receipt = try await runtime.receipt(of: id, waitingAtMost: .seconds(30)) else {
-                throw ServiceError(.timeout, "no block holds transaction \(id) after 30 s")
-            }
-            return ResultCode(rawValue: receipt.resultCode)
+        case .pending(let id): throw ServiceError(.timeout, "no block holds transaction \(id) after 30 s")
         }
     }
 }

@@ -1,4 +1,4 @@
-/// A state of which some values were read together, at one height; any other is read when it is asked for.
+/// A state of which some values were read together; any other is read when it is asked for.
 struct ReadAhead: StateReader {
     private let known: [[UInt8]: [UInt8]?]
     private let state: any StateReader

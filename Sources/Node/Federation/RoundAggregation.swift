@@ -53,8 +53,12 @@ public enum RoundAggregation {
         guard let submission = try await job.submission(round, account), let id = submission.update,
             let member = try await job.member(account)
         else { throw UnusableTerms(field: "included", reason: "member \(index) has revealed no update") }
-        var update = try ReleasedUpdate(
-            file: Safetensors.decode(try await objects.bytes(of: id, atMost: updateLimitBytes(terms))))
+        let bytes = try await objects.bytes(of: id, atMost: updateLimitBytes(terms))
+        var update = try ReleasedUpdate(file: Safetensors.decode(bytes))
+        // One update has one file: equal numbers under another id would be no replay to the ledger.
+        guard try update.safetensors().encoded() == bytes else {
+            throw TrainingError(.malformed, "is written in another way than updates are", at: "update")
+        }
         update.recordBand = Int(member.sizeBand)
         update.noiseUnits = Int64(clamping: terms.noiseUnits)
         return update

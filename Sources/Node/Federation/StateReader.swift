@@ -66,7 +66,7 @@ public struct JobReader: Sendable {
         JobReader(job: job, terms: terms, state: try await ReadAhead(paths, of: state))
     }
 
-    /// What has been submitted in a round, and by whom.
+    /// With all that is asked of a round's updates: what was submitted, and by whom.
     func readingSubmissions(_ number: UInt32, of indices: [UInt32]) async throws -> JobReader {
         let accounts = indices.filter { $0 < terms.members.count }.map { terms.members[Int($0)] }
         return try await readingAhead(
@@ -109,7 +109,8 @@ public struct JobReader: Sendable {
 
     /// The submissions of a round's participants, by member index, where there are any.
     public func submissions(_ number: UInt32, of round: RoundRecord) async throws -> [UInt32: SubmissionRecord] {
-        let reader = try await readingSubmissions(number, of: round.participants)
+        let accounts = round.participants.map { terms.members[Int($0)] }
+        let reader = try await readingAhead(accounts.map { FederationPaths.submission(job, number, $0).bytes })
         var found: [UInt32: SubmissionRecord] = [:]
         for index in round.participants {
             let submission = try await reader.submission(number, terms.members[Int(index)])

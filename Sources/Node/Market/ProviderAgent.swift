@@ -107,7 +107,7 @@ public actor ProviderAgent {
 
     private func forget(_ task: Digest) async {
         troubles.passed(task)
-        await gateway.forget(task: task)
+        await gateway.forget(task)
     }
 
     private func perform(

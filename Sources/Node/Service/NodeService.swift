@@ -24,8 +24,8 @@ public protocol NodeService: Sendable {
 
     // MARK: Transactions
 
-    /// Takes a signed transaction envelope. Answers as soon as it is admitted to the pool or decided.
-    func submit(_ envelope: [UInt8]) async throws(ServiceError) -> SubmissionOutcome
+    /// Takes a signed transaction envelope, and answers as soon as it is decided, or admitted and `wait` is over.
+    func submit(_ envelope: [UInt8], waitingAtMost wait: Duration) async throws(ServiceError) -> SubmissionOutcome
     /// Waits until the transaction is decided; nil when `timeout` passes first.
     func receipt(of id: Digest, waitingAtMost timeout: Duration) async throws(ServiceError) -> TransactionReceipt?
     func transaction(_ reference: TransactionReference) async throws(ServiceError) -> ProvenTransaction
@@ -64,6 +64,11 @@ public protocol NodeService: Sendable {
 }
 
 extension NodeService {
+    /// Takes a signed transaction envelope, and answers as soon as it is admitted to the pool or decided.
+    public func submit(_ envelope: [UInt8]) async throws(ServiceError) -> SubmissionOutcome {
+        try await submit(envelope, waitingAtMost: .zero)
+    }
+
     /// One node is all there is.
     public func turnAway() {}
 }

@@ -24,6 +24,8 @@ public struct ServiceError: Error, Sendable, Equatable, CustomStringConvertible 
         case unreachable
         /// The node is there and cannot serve, e.g. its disk is full.
         case unavailable
+        /// The object store has no room.
+        case storeFull = "store_full"
         /// The other side broke the protocol.
         case badAnswer = "bad_answer"
         /// The method does not exist for this path.
@@ -72,6 +74,7 @@ public struct ServiceError: Error, Sendable, Equatable, CustomStringConvertible 
         case .internal, .badAnswer: 500
         case .unavailable, .unreachable: 503
         case .timeout: 504
+        case .storeFull: 507
         }
     }
 

@@ -1,7 +1,7 @@
-import Federation
 import Primitives
 
-/// The jobs or tasks that events have named and that have not ended, the one that was heard of last at the end.
+/// The jobs or tasks that events have named and that nobody has said to be over, the one that was heard of last at the
+/// end. Events prove nothing: that a job has ended is for whoever has read its record to say.
 struct KnownJobs {
     private(set) var list: [Digest] = []
 
@@ -11,12 +11,11 @@ struct KnownJobs {
 
     mutating func note(_ event: EventRecord) {
         guard let job = Self.job(of: event) else { return }
-        forget(job)
-        guard event.kind != FederationEvent.jobEnded.rawValue else { return }
         remember(job)
     }
 
     mutating func remember(_ job: Digest) {
+        forget(job)
         list.append(job)
         if list.count > Self.limit { list.removeFirst(list.count - Self.limit) }
     }
@@ -26,7 +25,7 @@ struct KnownJobs {
     }
 
     /// The payload of every event of a job begins with the job.
-    private static func job(of event: EventRecord) -> Digest? {
+    static func job(of event: EventRecord) -> Digest? {
         try? CBORDecoder.read(event.payload) { (decoder) throws(CBORError) -> Digest in
             let count = try decoder.array()
             let job = try decoder.digest()

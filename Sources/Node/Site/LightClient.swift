@@ -17,6 +17,8 @@ public actor LightClient: SiteGateway {
     private var cursor = EventCursor.start
     private var reread = ContinuousClock.now + LightClient.rereadInterval
     private var jobs = KnownJobs()
+    /// Events were read since the jobs were asked for.
+    private var hasWaited = false
     /// An auditor needs the same updates twice, and everybody the models that were just made.
     private var recent = RecentObjects(limitBytes: 16 << 20)
     private let pollInterval: Duration
@@ -175,20 +177,23 @@ public actor LightClient: SiteGateway {
     // MARK: Events
 
     public func jobs(concerning account: AccountID) async throws -> [Digest] {
-        try await readEvents(wait: .zero)
+        // Whoever has just waited for events has read them.
+        if !hasWaited { try await readEvents(wait: .zero) }
+        hasWaited = false
         return jobs.list
     }
 
     /// Tasks of the market that name the account; for a client of that module.
     public func tasks() async throws -> [Digest] { try await jobs(concerning: account) }
 
-    /// A task that has ended, or an id that is none of a task; an event that names it brings it back.
-    public func forget(task: Digest) {
-        jobs.forget(task)
+    /// A job or task that has ended, or an id that is none; an event that names it brings it back.
+    public func forget(_ job: Digest) {
+        jobs.forget(job)
     }
 
     public func waitForBlock(after height: UInt64) async throws {
         try await readEvents(wait: pollInterval)
+        hasWaited = true
     }
 
     /// Events are hints and need no proof: who hides them from a site only makes it late. Where the next ones begin is
@@ -236,9 +241,10 @@ public actor LightClient: SiteGateway {
                 return
             }
             for entry in page.entries {
-                guard let job = Digest(bytes: entry.path.suffix(Digest.byteCount)), !jobs.list.contains(job) else {
-                    continue
-                }
+                // Most are over, as their records say; a liar who says so is contradicted by the next event.
+                guard (try? JobRecord.decode(entry.value))?.status.hasEnded != true,
+                    let job = Digest(bytes: entry.path.suffix(Digest.byteCount)), !jobs.list.contains(job)
+                else { continue }
                 jobs.remember(job)
             }
             guard page.hasMore, let last = page.entries.last?.path, last != start else { return }
@@ -271,12 +277,11 @@ public actor LightClient: SiteGateway {
 
     public func store(object: [UInt8], as id: CID) async throws {
         _ = try await service.putObject(id, from: BytesSource(object))
-        recent.keep(object, as: id)
     }
 
     /// The id is checked, the code is the node's word: callers read the state anew and believe that.
     public func submit(_ transaction: Transaction) async throws -> ResultCode {
-        switch try await service.submit(transaction.encoded) {
+        switch try await service.submit(transaction.encoded, waitingAtMost: .seconds(10)) {
         case .decided(let receipt): return try code(of: receipt, for: transaction.id)
         case .pending(let id):
             guard id == transaction.id else { throw turnAway(.receipt(expected: transaction.id, found: id)) }

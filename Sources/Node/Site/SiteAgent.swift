@@ -24,6 +24,8 @@ public actor SiteAgent {
     private var troubles = RetryBook<Duty>()
     private var said: [Duty: String] = [:]
     private var ended: Set<Digest> = []
+    /// What was done, as the node says: what comes back although it was done is a trouble.
+    private var done: Set<Duty> = []
     /// What is known of a job from the last time: its terms, which never change, and its round, which is a guess.
     private var memories: [Digest: (terms: JobTerms, round: UInt32)] = [:]
     private let settings: Settings
@@ -32,11 +34,19 @@ public actor SiteAgent {
     private enum Duty: Hashable {
         case member(Digest, MemberDuty)
         case auditor(Digest, AuditorDuty)
+        case advance(Digest)
         case job(Digest)
 
         var job: Digest {
             switch self {
-            case .member(let job, _), .auditor(let job, _), .job(let job): job
+            case .member(let job, _), .auditor(let job, _), .advance(let job), .job(let job): job
+            }
+        }
+
+        var happensOnce: Bool {
+            switch self {
+            case .member, .auditor: true
+            case .advance, .job: false
             }
         }
     }
@@ -90,22 +100,36 @@ public actor SiteAgent {
     @discardableResult
     public func turn() async throws -> Bool {
         var acted = false
-        for job in try await gateway.jobs(concerning: sender.account) where !ended.contains(job) {
-            let isDone = try await attempt(.job(job)) {
-                guard let reader = try await reader(of: job) else { return false }
-                let isMember = try await actAsMember(reader)
-                let isAuditor = try await actAsAuditor(reader)
-                if !isMember, !isAuditor, try await reader.record()?.status.hasEnded == true {
-                    ended.insert(job)
-                    memories[job] = nil
-                    forgetUpdates(of: job, before: .max)
-                    troubles.keep { $0.job != job }
-                }
-                return isMember || isAuditor
+        for job in try await gateway.jobs(concerning: sender.account) {
+            if ended.contains(job) {
+                await gateway.forget(job)
+            } else if try await attempt(.job(job), { try await act(on: job) }) {
+                acted = true
             }
-            if isDone { acted = true }
         }
         return acted
+    }
+
+    /// Does one thing for a job, as its state was just read; false when there was nothing. That a deadline has passed is
+    /// said last: a site that comes late does its own part first, as long as the ledger takes it.
+    private func act(on job: Digest) async throws -> Bool {
+        guard let reader = try await reader(of: job) else { return false }
+        if try await reader.record()?.status.hasEnded == true {
+            await close(job)
+            return false
+        }
+        if try await actAsAuditor(reader) { return true }
+        if try await actAsMember(reader) { return true }
+        return try await attempt(.advance(job)) { try await advance(reader) }
+    }
+
+    private func close(_ job: Digest) async {
+        ended.insert(job)
+        memories[job] = nil
+        done = done.filter { $0.job != job }
+        forgetUpdates(of: job, before: .max)
+        troubles.keep { $0.job != job }
+        await gateway.forget(job)
     }
 
     /// A job with all that a turn asks for, read at once; if a round has ended since, its successor is read too.
@@ -132,12 +156,14 @@ public actor SiteAgent {
         guard troubles.isDue(duty) else { return false }
         do {
             let acted = try await body()
-            if acted { troubles.passed(duty) }
-            return acted
+            guard acted else { return false }
+            if duty.happensOnce, !done.insert(duty).inserted { throw DoneBefore() }
+            troubles.passed(duty)
+            return true
         } catch let error where Self.concernsTheNode(error) {
             throw error
         } catch {
-            let wait = OwnTrouble(error).map { _ in settings.firstWait }
+            let wait = OwnTrouble(error) != nil || error is DoneBefore ? settings.firstWait : nil
             if troubles.failed(duty, "\(error)", wait: wait) { logger.warning("job \(short(duty.job)): \(error)") }
             return false
         }
@@ -164,8 +190,7 @@ public actor SiteAgent {
         let duty = try await MemberDuty.next(job, sender.account)
         return try await attempt(.member(job.job, duty)) {
             switch duty {
-            case .wait: return try await advance(job)
-            case .done: return false
+            case .wait, .done: return false
             case .answer: return try await answer(job)
             case .commit(let round, let model): return try await commit(job, round: round, model: model)
             case .reveal(let round): return try await reveal(job, round: round)
@@ -176,7 +201,8 @@ public actor SiteAgent {
     /// Says that a deadline has passed, where the aggregator has not: anybody may, and a job whose aggregator is gone
     /// would stand still for ever. Members speak one after the other, so that one is enough.
     private func advance(_ job: JobReader) async throws -> Bool {
-        guard let deadline = try await job.deadlineMilliseconds(),
+        guard try await job.member(sender.account)?.status == .active,
+            let deadline = try await job.deadlineMilliseconds(),
             let place = job.terms.members.firstIndex(of: sender.account)
         else { return false }
         let grace = UInt64(max(0, settings.deadlineGrace / .milliseconds(1)))
@@ -230,6 +256,8 @@ public actor SiteAgent {
     }
 
     private func refuse(_ job: JobReader, round: UInt32, _ reason: SiteReason) async throws {
+        // A task that has failed has run for some time too.
+        if round > 0 { try await waitForStep() }
         try await sender.sendFederation(
             "refuse", job: job.job, RefuseBody(job: job.job, round: round, reason: reason.rawValue))
     }
@@ -326,9 +354,12 @@ public actor SiteAgent {
 
     /// The stricter of two counts: the ledger's reservation, and the site's own log.
     private func budgetRefusal(_ job: JobReader, cost: CostVector) async throws -> SiteReason? {
-        guard let data = try await gateway.record(DatasetRecord.self, at: PrivacyPaths.dataset(dataset).bytes),
-            let reservation = try await gateway.record(
-                ReservationRecord.self, at: PrivacyPaths.reservation(dataset: dataset, job: job.job).bytes)
+        let paths = [
+            PrivacyPaths.dataset(dataset).bytes, PrivacyPaths.reservation(dataset: dataset, job: job.job).bytes,
+        ]
+        let state = try await ReadAhead(paths, of: gateway)
+        guard let data = try await state.record(DatasetRecord.self, at: paths[0]),
+            let reservation = try await state.record(ReservationRecord.self, at: paths[1])
         else { return .budgetExhausted }
         guard reservation.roundsLeft > 0 else { return .budgetExhausted }
         guard try log.admits(cost, dataset: dataset, limits: data.limits),
@@ -411,4 +442,9 @@ struct GatewayObjects: ObjectReader {
     func bytes(of id: CID, atMost limit: Int) async throws -> [UInt8] {
         try await gateway.object(id, atMost: limit)
     }
+}
+
+/// The node has said that something is done, and shows a state in which it is not.
+struct DoneBefore: Error, CustomStringConvertible {
+    var description: String { "the node took it before, and shows a state without it" }
 }

@@ -8,6 +8,8 @@ public protocol SiteGateway: StateReader {
     var chain: CID { get }
     /// Jobs whose events named the account: hints, to be read from the state before anything is believed.
     func jobs(concerning account: AccountID) async throws -> [Digest]
+    /// A job that has ended, as its record says: it is not named again before an event does.
+    func forget(_ job: Digest) async
     /// The bytes of an object, checked against its id.
     func object(_ id: CID) async throws -> [UInt8]
     /// As `object(_:)`; a larger object is not kept in memory, and is thrown as oversized once its id is checked.
@@ -30,6 +32,8 @@ public actor SignedSender: TransactionSender {
     private let feeLimit: Amount
     /// How many blocks a transaction stays valid: long enough for a busy chain, short enough to be forgotten soon.
     private static let validBlocks: UInt64 = 1_000
+    /// The lane's next sequence, where the last transaction is known to be in a block.
+    private var nextSequence: UInt64?
     private var isSending = false
     private var waiting: [CheckedContinuation<Void, Never>] = []
 
@@ -53,7 +57,7 @@ public actor SignedSender: TransactionSender {
     ) async throws -> (id: Digest, code: ResultCode) {
         await enter()
         defer { leave() }
-        let sequence = try await gateway.record(Account.self, at: Account.path(account))?.sequences[lane] ?? 0
+        let sequence = try await sequence()
         let height = try await gateway.head().height
         let transaction = Transaction(
             TransactionBody(
@@ -61,7 +65,17 @@ public actor SignedSender: TransactionSender {
                 validUntilHeight: height + Self.validBlocks, payer: payer, feeLimit: feeLimit, module: module,
                 call: ActionCall(action: action, body: body)),
             signedBy: [key])
-        return (transaction.id, try await gateway.submit(transaction))
+        nextSequence = nil
+        let code = try await gateway.submit(transaction)
+        nextSequence = sequence + 1
+        return (transaction.id, code)
+    }
+
+    /// Another process with the same key may have used the lane: then the transaction is refused, and the ledger is
+    /// asked the next time.
+    private func sequence() async throws -> UInt64 {
+        if let nextSequence { return nextSequence }
+        return try await gateway.record(Account.self, at: Account.path(account))?.sequences[lane] ?? 0
     }
 
     private func enter() async {

@@ -28,6 +28,8 @@ public struct SiteRuntime: Sendable {
         try DurableFile.makeFolder(policy.dataFolder, mode: 0o711)
         // Opened first: it is locked, so that a second process of the same site ends here.
         let log = try SpendingLog(path: "\(policy.dataFolder)/spending.journal")
+        // A process that was killed in a task could not.
+        for folder in [policy.tasksFolder, policy.marketTasksFolder] { TaskFolder.removeAll(below: folder) }
         let gateway = LightClient(
             service: service, genesis: genesis, account: account,
             memory: try HeadMemory(path: "\(policy.dataFolder)/head.dagcbor", chain: genesis.chain))
@@ -46,7 +48,7 @@ public struct SiteRuntime: Sendable {
         rules.held = try PluginReference(plugins.manifest(mechanism))
         let work = SandboxedWork(
             settings: .init(
-                trainer: trainer, data: policy.datasetPath, scratch: "\(policy.dataFolder)/tasks",
+                trainer: trainer, data: policy.datasetPath, scratch: policy.tasksFolder,
                 limits: policy.taskLimits),
             runner: TaskRunner(lane: try plugins.runtime(Self.defaultRuntime)),
             privacy: try plugins.privacy(mechanism), key: key.publicKey, band: policy.sizeBand)
@@ -89,7 +91,7 @@ public struct SiteRuntime: Sendable {
             gateway: gateway,
             sender: SignedSender(key: key, lane: 1, gateway: gateway, feeLimit: TransactionFees.agentLimit),
             work: try PublicWork(
-                program: trainer, scratch: "\(folder)/tasks", limits: limits,
+                program: trainer, scratch: policy.marketTasksFolder, limits: limits,
                 runner: TaskRunner(lane: try plugins.runtime(defaultRuntime))),
             verifier: try plugins.verifier(defaultAnswerVerifier),
             offers: ProviderOffers(settings: offer, path: "\(folder)/offer.id"),
@@ -100,4 +102,9 @@ public struct SiteRuntime: Sendable {
     /// What compares revealed results of the market with what an auditor has computed.
     private static let defaultAnswerVerifier = "org.vinculum.verify-benchmark"
     private static let defaultRuntime = "org.vinculum.runtime-process"
+}
+
+extension SitePolicy {
+    fileprivate var tasksFolder: String { "\(dataFolder)/tasks" }
+    fileprivate var marketTasksFolder: String { "\(dataFolder)/market/tasks" }
 }

@@ -37,6 +37,11 @@ struct TaskFolder: Sendable {
         try DurableFile.read("\(output)/\(name)", limitBytes: limitBytes, followsLinks: false)
     }
 
+    /// Removes what an earlier life has left of its tasks: data, and sums without noise.
+    static func removeAll(below parent: String) {
+        removeTree(parent, depth: 0)
+    }
+
     func remove() {
         Self.removeTree(path, depth: 0)
     }

@@ -50,11 +50,15 @@ public struct UpdateAuditor: AuditWork {
     public func confirmed(
         _ proposal: ModelProposal, _ job: JobReader, round: UInt32, objects: any ObjectReader
     ) async throws -> [UInt8]? {
-        // Every accepted update is in the model, and nothing else.
+        // Every accepted update is in the model, and nothing else. That of a member which was slashed since may be: the
+        // ledger took the proposal as things stood then.
         guard let record = try await job.round(round) else { return nil }
         let job = try await job.readingSubmissions(round, of: record.participants)
-        let accepted = try await job.submissions(round, of: record).filter { $0.value.outcome == .accepted }
-        guard !accepted.isEmpty, proposal.included == accepted.keys.sorted() else { return nil }
+        let judgedGood = try await job.submissions(round, of: record).filter { $0.value.outcome == .accepted }
+        let included = Set(proposal.included)
+        guard !included.isEmpty, proposal.included == included.sorted(), included.isSubset(of: judgedGood.keys),
+            included.isSuperset(of: judgedGood.filter(\.value.isAccepted).keys)
+        else { return nil }
         let own = try await RoundAggregation.next(job, round: round, included: proposal.included, objects: objects)
         return own.model == proposal.model && own.root == proposal.root ? own.bytes : nil
     }

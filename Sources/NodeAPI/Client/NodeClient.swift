@@ -143,11 +143,14 @@ public struct NodeClient: NodeService {
         try await send(.init(method: "GET", target: "/v1/genesis", timeout: timeout)).body
     }
 
-    public func submit(_ envelope: [UInt8]) async throws(ServiceError) -> SubmissionOutcome {
+    public func submit(
+        _ envelope: [UInt8], waitingAtMost wait: Duration
+    ) async throws(ServiceError) -> SubmissionOutcome {
         let answer = try await send(
             .init(
-                method: "POST", target: "/v1/transactions", headers: ["Content-Type: \(WireFormat.cborType)"],
-                body: envelope, timeout: timeout))
+                method: "POST", target: "/v1/transactions?wait_ms=\(Self.milliseconds(wait))",
+                headers: ["Content-Type: \(WireFormat.cborType)"],
+                body: envelope, timeout: timeout + wait))
         return try SubmissionOutcome(wire: try Self.decode(answer))
     }
 

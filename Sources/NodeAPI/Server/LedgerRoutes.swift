@@ -10,10 +10,11 @@ extension APIResponder {
     ) async throws -> Response {
         switch route {
         case .submit:
-            try query.allow()
+            try query.allow("wait_ms")
+            let wait = try wait(query)
             let envelope = try await body(of: request, type: WireFormat.cborType)
             guard !envelope.isEmpty else { throw ServiceError(.malformed, "the body is empty", field: "body") }
-            let outcome = try await service.submit(envelope)
+            let outcome = try await service.submit(envelope, waitingAtMost: wait)
             if case .pending = outcome { return present(outcome.wire, request, status: .accepted) }
             return present(outcome.wire, request)
         case .receipt:

@@ -17,7 +17,9 @@ struct Demo: VinculumCommand {
                 ("vinculum demo --sites 3 --rounds 2 --json", "a small run, as a document (schema vinculum/demo/1)"),
                 ("vinculum demo --resume", "go on after anything was killed at any moment"),
             ],
-            limits: "The seed decides the split of the data, the first model and who cheats; never noise or keys.",
+            limits: "The seed decides the split of the data, the first model and who cheats; never noise or keys. "
+                + "\(DemoData.folderVariable) names another folder with the four files of Fashion-MNIST; without them "
+                + "the demo takes the digits that are installed with it.",
             exits: [.ok, .failed, .usage]
         ).text)
 

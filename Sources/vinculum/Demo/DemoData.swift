@@ -12,13 +12,17 @@ struct DemoData: Sendable {
     private static let fullSites = 10
     private static let smallTest = 2_000
 
+    /// Names a folder with the four files of Fashion-MNIST, where they are not those of Debian's package.
+    static let folderVariable = "VINCULUM_FASHION_MNIST"
+
     /// Fashion-MNIST from Debian's package, else the digits that ship with the source.
     ///
     /// - Parameter digits: the path of the digits.
     static func load(_ plan: DemoPlan, digits: String) throws(TrainingError) -> DemoData {
         let (task, training, test): (DemoTask, ByteDataset, ByteDataset)
         do throws(TrainingError) {
-            (training, test) = try PublicDataSets.fashion()
+            let folder = ProcessEnvironment.variables[Self.folderVariable] ?? PublicDataSets.fashionFolder
+            (training, test) = try PublicDataSets.fashion(folder: folder)
             task = .fashion
         } catch  where error.code == .fileUnavailable {
             (training, test) = try PublicDataSets.digits(file: digits, seed: plan.options.seed)

@@ -3,6 +3,7 @@ import FoundationEssentials
 import Ledger
 import Market
 import Privacy
+import Reputation
 import Testing
 
 /// The page that sites, auditors and aggregators are written against has to name everything there is.
@@ -22,6 +23,8 @@ import Testing
         wanted += MarketCode.allCases.map { "| \($0.rawValue) | `\($0)` |" }
         wanted += FederationEvent.allCases.map { "`\(FederationPaths.module).\($0.rawValue)`" }
         wanted += MarketEvent.allCases.map { "`\(MarketPaths.module).\($0.rawValue)`" }
+        wanted += PrivacyEvent.allCases.map { "`\(PrivacyPaths.module).\($0.rawValue)`" }
+        wanted.append("`\(Scores.module).\(Scores.changedEvent)`")
         wanted += FederationModule.Action.allCases.map { "`\($0.rawValue)`" }
         wanted += PrivacyModule.Action.allCases.map { "`\($0.rawValue)`" }
         wanted += MarketModule.Action.allCases.map { "`\($0.rawValue)`" }

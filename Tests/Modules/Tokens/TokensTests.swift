@@ -98,6 +98,22 @@ extension TokensTests {
         #expect(throws: Refusal.self) { try Supply.checkConservation(ledger.state) }
     }
 
+    @Test("a block after which the invariant does not hold fails: every test with a ledger relies on it")
+    func harnessChecksEveryBlock() throws {
+        final class Switch { var isBroken = false }
+        let theft = Switch()
+        var ledger = try LedgerHarness(
+            modules: [TokensModule()],
+            sections: CBORMap([(key: "tokens", value: try TokensGenesis(allocations: []).section())]),
+            invariant: { (state) throws(Refusal) in
+                if theft.isBroken { try? state.store.put(Account.path(LedgerHarness.account(2)), [0]) }
+                try Supply.checkConservation(state)
+            })
+        try ledger.block()
+        theft.isBroken = true
+        #expect(throws: Refusal.self) { try ledger.block() }
+    }
+
     @Test("a multi-signature account acts when weights reach its threshold, and rotates its keys") func multi() throws {
         var ledger = try Self.harness()
         func record(_ numbers: [UInt64], _ threshold: UInt64) throws -> Authorisation {

@@ -28,7 +28,7 @@ private final class AggregatorStage: AggregatorGateway, TransactionSender {
 
     func value(at path: [UInt8]) async throws -> [UInt8]? { await world.value(at: path) }
     func head() async throws -> (height: UInt64, timeMilliseconds: UInt64) { await world.head() }
-    func jobs(concerning account: AccountID) async throws -> [Digest] { await world.jobs }
+    func jobs() async throws -> [Digest] { await world.jobs }
     func store(object: [UInt8]) async throws { _ = await world.store(object) }
     func waitForBlock(after height: UInt64) async throws {}
     func nowMilliseconds() -> UInt64 { 0 }
@@ -74,6 +74,36 @@ struct AggregatorAgentTests {
             try await world.reader(job), round: 1, included: [0, 1], objects: world)
         #expect(lineage.model == expected.model)
         #expect(try await world.bytes(of: lineage.model) == expected.bytes)
+    }
+
+    @Test("an update whose member was slashed after it was judged good is left out, and the job goes on")
+    func leavesOutTheSlashed() async throws {
+        let world = try FederationWorld(members: [11, 12, 13, 14], played: [], aggregates: false)
+        let job = try await submit(world)
+        let stage = AggregatorStage(world)
+        var progress = AggregatorAgent.Progress()
+        for _ in 0..<40 {
+            _ = try await world.moveOthers()
+            if try await world.reader(job).round(1)?.phase == .propose { break }
+            _ = try await stage.agent.turn(&progress)
+        }
+        let cheat = LedgerHarness.account(12)
+        func signature(_ update: CID) -> Signature {
+            let statement = UpdateStatement(
+                chain: LedgerHarness.chain, job: job, round: 1, member: cheat, update: update)
+            return LedgerHarness.key(12).sign(signedBytes(kind: "update", body: statement.message))
+        }
+        let (one, two) = (CID.of(raw: [1, 1]), CID.of(raw: [2, 2]))
+        let evidence = EvidenceBody(
+            job: job, round: 1, member: cheat, first: one, firstSignature: signature(one), second: two,
+            secondSignature: signature(two))
+        #expect(try await world.send("evidence", evidence, from: 12) == .ok)
+        #expect(try await world.reader(job).submission(1, cheat)?.outcome == .accepted)
+        _ = try await stage.agent.turn(&progress)
+        let members = try await world.reader(job).terms.members
+        let others = members.indices.filter { members[$0] != cheat }
+        #expect(try await world.reader(job).round(1)?.proposal?.included == others.map(UInt32.init))
+        #expect(stage.lines.list.count { $0.contains("warning") } == 0, "\(stage.lines.list)")
     }
 
     @Test("a job that cannot be aggregated holds up no other, is said once, and goes on when it can")

@@ -368,7 +368,10 @@ struct LightClientTransferTests {
         let scene = try await Scene(blocks: 1)
         let other = try #require(try await scene.node.block(from: 3, sequence: 0))
         let transaction = TestNode.transfer(scene.node.genesis.chain, sequence: 1)
-        scene.liar.lie { $0.receipt = { _ in other } }
+        scene.liar.lie {
+            $0.submission = { _ in .pending(id: transaction.id) }
+            $0.receipt = { _ in other }
+        }
         await #expect(throws: LightClientError.receipt(expected: transaction.id, found: other.id)) {
             try await scene.client.submit(transaction)
         }
@@ -402,7 +405,8 @@ struct LightClientTransferTests {
         #expect(scene.liar.count(of: "events") == LightClient.pageLimit)
     }
 
-    @Test("a job that has ended is forgotten, until something is heard of it again") func endedJobs() async throws {
+    @Test("a job is forgotten when its reader has seen its end, whatever events say, until it is heard of again")
+    func endedJobs() async throws {
         let scene = try await Scene(blocks: 1)
         let (new, ended) = ("round_settled", FederationEvent.jobEnded.rawValue)
         let told = [(0, new), (1, new), (2, new), (0, new), (1, ended), (2, ended), (2, new)] as [(UInt64, String)]
@@ -413,7 +417,12 @@ struct LightClientTransferTests {
                 return EventPage(events: later, next: later.last?.cursor ?? query.after)
             }
         }
-        #expect(try await scene.client.jobs(concerning: LedgerHarness.account(1)) == [Self.job(0), Self.job(2)])
+        let account = LedgerHarness.account(1)
+        #expect(try await scene.client.jobs(concerning: account) == [Self.job(0), Self.job(1), Self.job(2)])
+        await scene.client.forget(Self.job(1))
+        #expect(try await scene.client.jobs(concerning: account) == [Self.job(0), Self.job(2)])
+        scene.liar.lie { $0.events = { query, _ in EventPage(events: [Self.event(9, new, of: 1)], next: query.after) } }
+        #expect(try await scene.client.jobs(concerning: account) == [Self.job(0), Self.job(2), Self.job(1)])
     }
 
     private static func job(_ number: UInt64) -> Digest { .blake2b256(number.encoded()) }
@@ -487,10 +496,4 @@ struct LightClientTransferTests {
         #expect(try await scene.client.jobs(concerning: LedgerHarness.account(1)).isEmpty)
         #expect(scene.liar.count(of: "events") == 1)
     }
-}
-
-/// A non-copyable value that several closures refer to.
-private final class Shared<Value: ~Copyable & Sendable>: Sendable {
-    let value: Value
-    init(_ value: consuming Value) { self.value = value }
 }

@@ -35,6 +35,7 @@ struct SiteAgentTests {
         // What was released is not kept for ever.
         let objects = stage.objectFolder
         #expect(DurableFile.names(in: objects).allSatisfy { DurableFile.names(in: "\(objects)/\($0)").isEmpty })
+        #expect(await world.heardOf.isEmpty)
         // The ended job is looked at no more.
         let gateway = WorldGateway(world: world)
         let later = try stage.agent(at: "later", gateway: gateway)

@@ -57,6 +57,24 @@ struct SiteDoubtTests {
         #expect(try await stage.submission(job, 1)?.state == .revealed)
     }
 
+    @Test(
+        "a node that says that something is done, and shows that it is not, is asked again after longer and longer waits"
+    )
+    func falseReceipts() async throws {
+        let (stage, job) = try await running()
+        var gateway = WorldGateway(world: stage.world)
+        gateway.swallows = { $0.body.call.action == "commit" }
+        var settings = SiteAgent.Settings.quick
+        settings.firstWait = .seconds(3_600)
+        let agent = try stage.agent(gateway: gateway, settings: settings)
+        for _ in 0..<5 { try await agent.turn() }
+        #expect(await stage.world.submitted.filter { $0.action == "commit" }.isEmpty)
+        #expect(stage.work.count == 1)
+        #expect(stage.lines.count(containing: "shows a state without it") == 1)
+        #expect(try await stage.submission(job, 1) == nil)
+        #expect(gateway.swallowed.value.withLock { $0 } == 2)
+    }
+
     @Test("a member goes on with a job whose aggregator is gone, after the deadline and some grace")
     func deadAggregator() async throws {
         let world = try FederationWorld(aggregates: false)
@@ -90,10 +108,4 @@ struct SiteDoubtTests {
         #expect(WallClock.milliseconds() % 400 < 200)
         #expect(try await stage.submission(job, 1)?.state == .committed)
     }
-}
-
-/// A non-copyable value that several closures refer to.
-private final class Shared<Value: ~Copyable & Sendable>: Sendable {
-    let value: Value
-    init(_ value: consuming Value) { self.value = value }
 }

@@ -33,7 +33,7 @@ private func registered(
                     allocations: [Transfer(to: LedgerHarness.account(11), amount: Amount(tokens: 1_000))]
                 ).section()
             )
-        ]), parameters: LedgerParameters(fees: .free))
+        ]), parameters: LedgerParameters(fees: .free), invariant: Supply.checkConservation)
     for action in [ActionCall("register", registration)] + actions {
         let receipt = try ledger.apply("privacy", action, from: 11)
         try #require(receipt.isSuccess, "\(receipt.code)")

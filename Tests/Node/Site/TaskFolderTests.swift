@@ -37,6 +37,18 @@ struct TaskFolderTests {
         #expect(status(folder.path("tasks")).st_mode & 0o777 == 0o711)
     }
 
+    @Test("what tasks of an earlier life left is removed, and nothing beside it")
+    func leftovers() throws {
+        var task = try make("killed")
+        try task.add("data.safetensors", [1, 2])
+        try DurableFile.makeFolder(folder.path("objects"))
+        TaskFolder.removeAll(below: folder.path("tasks"))
+        #expect(status(folder.path("tasks")).st_mode == 0)
+        #expect(status(folder.path("objects")).st_mode != 0)
+        TaskFolder.removeAll(below: folder.path("tasks"))
+        #expect(try make().path == folder.path("tasks/task"))
+    }
+
     @Test("the result is what the task left, if it is a file")
     func result() throws {
         let task = try make()

@@ -195,6 +195,21 @@ struct UpdateAuditorTests {
         #expect(try await !round.confirms(lie))
     }
 
+    @Test("an update whose member was slashed after it was judged good may be in the model or not")
+    func slashedSince() async throws {
+        let round = try AuditedRound(phase: .confirm)
+        for index in 0..<2 { try round.reveal(index, try update(of: index, in: round), outcome: .accepted) }
+        for index in 2..<4 { try round.reveal(index, try update(of: index, in: round), outcome: .lowScore) }
+        let bytes = try update(of: 1, in: round)
+        round.state.submission(1, .equivocated, update: round.state.put(object: bytes), outcome: .accepted)
+        for (included, isRight) in [([0], true), ([0, 1], true), ([1], false), ([0, 2], false)] as [([UInt32], Bool)] {
+            let result = try await RoundAggregation.next(
+                try await round.state.reader(), round: 1, included: included, objects: round.state)
+            let proposal = ModelProposal(model: result.model, root: result.root, included: included)
+            #expect(try await round.confirms(proposal) == isRight, "\(included)")
+        }
+    }
+
     private func update(of index: Int, in round: AuditedRound) throws -> [UInt8] {
         let gradient = try PrivateGradient(clip: 1, scaleBits: 14)
         return try round.update(gradient.sum(of: AuditedRound.data(seed: UInt64(index) + 5), at: round.model))

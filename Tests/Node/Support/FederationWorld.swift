@@ -11,6 +11,9 @@ import Tokens
 actor FederationWorld: StateReader, ObjectReader {
     private var ledger: LedgerHarness
     private(set) var jobs: [Digest] = []
+    /// Without those that the site has said to be over.
+    var heardOf: [Digest] { jobs.filter { !forgotten.contains($0) } }
+    private var forgotten: Set<Digest> = []
     private var objects: [CID: [UInt8]] = [:]
     /// Every object that was ever stored, in order.
     private(set) var stored: [CID] = []
@@ -42,7 +45,7 @@ actor FederationWorld: StateReader, ObjectReader {
         ledger = try LedgerHarness(
             modules: NodeRuntime.modules,
             sections: CBORMap([(key: "tokens", value: try TokensGenesis(allocations: allocations).section())]),
-            parameters: LedgerParameters(fees: .free))
+            parameters: LedgerParameters(fees: .free), invariant: Supply.checkConservation)
         for key in Self.auditorKeys {
             _ = try ledger.apply(
                 "federation", ActionCall("register_auditor", RegisterAuditorBody(verifiers: [Samples.verifier])),
@@ -71,6 +74,7 @@ actor FederationWorld: StateReader, ObjectReader {
     }
 
     func forget(_ id: CID) { objects[id] = nil }
+    func forget(_ job: Digest) { forgotten.insert(job) }
 
     func reader(_ job: Digest) async throws -> JobReader {
         guard let reader = try await JobReader(job: job, state: self) else { throw ServiceError(.notFound, "no job") }

@@ -41,9 +41,9 @@ final class LyingNode: NodeService {
     func metrics() async throws(ServiceError) -> [MetricSample] { try await truth.metrics() }
     func genesis() async throws(ServiceError) -> [UInt8] { try await truth.genesis() }
 
-    func submit(_ envelope: [UInt8]) async throws(ServiceError) -> SubmissionOutcome {
+    func submit(_ envelope: [UInt8], waitingAtMost wait: Duration) async throws(ServiceError) -> SubmissionOutcome {
         let lies = try begin("submit")
-        let outcome = try await truth.submit(envelope)
+        let outcome = try await truth.submit(envelope, waitingAtMost: wait)
         return lies.submission?(outcome) ?? outcome
     }
 

@@ -78,6 +78,8 @@ struct TestNode: Sendable {
     func block(from: UInt64 = 1, to: UInt64 = 2, sequence: UInt64) async throws -> TransactionReceipt? {
         let outcome = try await runtime.submit(
             Self.transfer(genesis.chain, from: from, to: to, sequence: sequence).encoded)
-        return try await runtime.receipt(of: outcome.id, waitingAtMost: .seconds(10))
+        let receipt = try await runtime.receipt(of: outcome.id, waitingAtMost: .seconds(10))
+        try await runtime.kernel.perform { try Supply.checkConservation($0.state()) }
+        return receipt
     }
 }

@@ -50,7 +50,9 @@ package final class FixtureService: NodeService {
 
     package func genesis() async throws(ServiceError) -> [UInt8] { [0xa0] }
 
-    package func submit(_ envelope: [UInt8]) async throws(ServiceError) -> SubmissionOutcome {
+    package func submit(_ envelope: [UInt8], waitingAtMost wait: Duration) async throws(ServiceError)
+        -> SubmissionOutcome
+    {
         if envelope == [0x66] {
             throw ServiceError(.refused, "the sequence is wrong", field: "sequence", resultCode: 5)
         }
