@@ -45,11 +45,12 @@ package enum InterfaceFuzzing {
         }
         let others = [
             "GET /v1/state?path=m%2Ftokens HTTP/1.1\r\nHost: x\r\nAccept: application/vnd.ipld.dag-cbor\r\n\r\n",
+            "GET /v1/state/values?paths_hex=6d2f61,ff00 HTTP/1.1\r\nHost: x\r\n\r\n",
             "GET /v1/state/list?prefix_hex=6d&limit=3 HTTP/1.1\r\nHost: x\r\n\r\n"
                 + "GET /health HTTP/1.1\r\nHost: x\r\n\r\n",
             "GET /v1/events?after=0&module=tokens&wait_ms=5 HTTP/1.1\r\nHost: x\r\n\r\n",
             "GET /v1/events HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\nLast-Event-ID: 2\r\n\r\n",
-            "POST /v1/transactions HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nabcd",
+            "POST /v1/transactions?wait_ms=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nabcd",
             "POST /v1/transactions HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n0\r\n\r\n",
             "PUT /v1/cursors/a HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n3",
             "PUT /v1/objects/\(cid) HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\nExpect: 100-continue\r\n\r\nobject",
