@@ -3,6 +3,7 @@ import PluginHost
 import Primitives
 import Synchronization
 import TestSupport
+import Testing
 
 /// A prefix of its own with one plugin, compiled from `Broken/`, installed, allowed by its digest and enabled.
 struct Fixture {
@@ -144,7 +145,12 @@ func pluginError(_ body: () throws -> Void) -> PluginError? {
     do {
         try body()
         return nil
-    } catch { return error as? PluginError }
+    } catch let error as PluginError {
+        return error
+    } catch {
+        Issue.record("not an error of a plugin: \(error)")
+        return nil
+    }
 }
 
 let tick = ConsensusEvent(timeMilliseconds: 1000, .time)

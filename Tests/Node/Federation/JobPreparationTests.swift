@@ -70,7 +70,11 @@ struct JobPreparationTests {
     @Test("a clip that the terms cannot hold exactly is the one that sensitivity is computed from")
     func roundedClip() async throws {
         for clip in ["1.0000005", "1.0000004", "0.9999995", "3.1415926535"] {
-            _ = try await terms(["privacy.clip": clip])
+            let training = try TrainingTerms(try await terms(["privacy.clip": clip]))
+            let gradient = try PrivateGradient(
+                clip: Double(training.clipMillionths) / 1e6, scaleBits: training.scaleBits)
+            let count = training.architecture.parameterCount
+            #expect(training.sensitivityUnits == gradient.sensitivityUnits(parameterCount: count), "\(clip)")
         }
     }
 

@@ -259,7 +259,7 @@ struct LightClientTests {
         let absence = try await scene.node.runtime.state(at: scene.unknown)
         #expect("\(try await scene.refusal(of: absence))".contains("another path"))
         // The same end and steps under the right question.
-        guard case .array(var items) = try CBORValue.decode(absence.proof) else { return }
+        var items = try #require(try CBORValue.decode(absence.proof).array)
         items[1] = .bytes(scene.path)
         var lie = absence
         lie.proof = CBORValue.array(items).encoded()
