@@ -41,6 +41,22 @@ struct DemoTests {
         #expect(again.errors.contains("not empty"))
     }
 
+    /// As `git clone … $(mktemp -d)/fresh` makes one: root's tasks run as another user, who may not pass it.
+    @Test func aFolderThatNobodyElseMayPassWillDo() throws {
+        func leftovers() throws -> Set<String> {
+            Set(try FileManager.default.contentsOfDirectory(atPath: "/tmp").filter { $0.hasPrefix("vinculum-demo-") })
+        }
+        let before = try leftovers()
+        let folder = try TemporaryFolder()
+        chmod(folder.root, 0o700)
+        let result = try StagedProgram.command([
+            "demo", "--sites", "3", "--rounds", "1", "--dir", folder.path("demo"), "--json",
+        ]).run(timeout: .seconds(120))
+        #expect(result.status == 0, "\(result.errors)")
+        #expect(try DemoDocument.read(result.output).roundsDone == 1)
+        #expect(try leftovers() == before)
+    }
+
     @Test func withoutFashionTheDigitsAreTaken() throws {
         let folder = try StagedProgram.openFolder()
         let result = try StagedProgram.command(

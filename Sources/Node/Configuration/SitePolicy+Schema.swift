@@ -37,6 +37,10 @@ extension SitePolicy {
             "site.data_folder", .text(choices: nil), default: .text("."),
             "Where the site keeps its spending log and protected updates. Do not restore it from an old copy."),
         .init(
+            "site.task_folder", .text(choices: nil), default: .text("tasks"),
+            "Where tasks find their inputs. A site that root starts runs tasks as another user, who has to be able to pass "
+                + "the folders above."),
+        .init(
             required: "site.nodes", .textList,
             example: .list([.text("unix:/run/vinculum/api.sock"), .text("http://127.0.0.1:7400")]),
             "Nodes to ask, in order of preference: unix:PATH or http://HOST:PORT."),

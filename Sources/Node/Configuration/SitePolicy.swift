@@ -18,6 +18,7 @@ public struct SitePolicy: Sendable {
     public var name: String { resolved.text("site.name") }
     public var keyFile: String { path("site.key_file") }
     public var dataFolder: String { path("site.data_folder") }
+    public var taskFolder: String { path("site.task_folder") }
     public var nodes: [String] { resolved.list("site.nodes") }
     /// The file of each node's token, in the order of `nodes`; nil where there is none.
     public var tokenFiles: [String?] {

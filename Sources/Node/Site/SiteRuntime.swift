@@ -29,7 +29,8 @@ public struct SiteRuntime: Sendable {
         // Opened first: it is locked, so that a second process of the same site ends here.
         let log = try SpendingLog(path: "\(policy.dataFolder)/spending.journal")
         // A process that was killed in a task could not.
-        for folder in [policy.tasksFolder, policy.marketTasksFolder] { TaskFolder.removeAll(below: folder) }
+        let tasks = Self.taskFolder(policy, account)
+        DurableFile.removeTree(tasks)
         let gateway = LightClient(
             service: service, genesis: genesis, account: account,
             memory: try HeadMemory(path: "\(policy.dataFolder)/head.dagcbor", chain: genesis.chain))
@@ -48,7 +49,7 @@ public struct SiteRuntime: Sendable {
         rules.held = try PluginReference(plugins.manifest(mechanism))
         let work = SandboxedWork(
             settings: .init(
-                trainer: trainer, data: policy.datasetPath, scratch: policy.tasksFolder,
+                trainer: trainer, data: policy.datasetPath, scratch: "\(tasks)/jobs",
                 limits: policy.taskLimits),
             runner: TaskRunner(lane: try plugins.runtime(Self.defaultRuntime)),
             privacy: try plugins.privacy(mechanism), key: key.publicKey, band: policy.sizeBand)
@@ -91,20 +92,20 @@ public struct SiteRuntime: Sendable {
             gateway: gateway,
             sender: SignedSender(key: key, lane: 1, gateway: gateway, feeLimit: TransactionFees.agentLimit),
             work: try PublicWork(
-                program: trainer, scratch: policy.marketTasksFolder, limits: limits,
+                program: trainer, scratch: "\(taskFolder(policy, AccountID(key.publicKey)))/market", limits: limits,
                 runner: TaskRunner(lane: try plugins.runtime(defaultRuntime))),
             verifier: try plugins.verifier(defaultAnswerVerifier),
             offers: ProviderOffers(settings: offer, path: "\(folder)/offer.id"),
             answers: try ProviderAnswers(folder: "\(folder)/answers"), logger: logger)
     }
 
+    /// The site's own below the policy's: it is emptied when the site starts, and others may share the one above.
+    private static func taskFolder(_ policy: SitePolicy, _ account: AccountID) -> String {
+        "\(policy.taskFolder)/\(account.text.suffix(16))"
+    }
+
     private static let defaultVerifier = "org.vinculum.verify-spotcheck"
     /// What compares revealed results of the market with what an auditor has computed.
     private static let defaultAnswerVerifier = "org.vinculum.verify-benchmark"
     private static let defaultRuntime = "org.vinculum.runtime-process"
-}
-
-extension SitePolicy {
-    fileprivate var tasksFolder: String { "\(dataFolder)/tasks" }
-    fileprivate var marketTasksFolder: String { "\(dataFolder)/market/tasks" }
 }

@@ -37,29 +37,8 @@ struct TaskFolder: Sendable {
         try DurableFile.read("\(output)/\(name)", limitBytes: limitBytes, followsLinks: false)
     }
 
-    /// Removes what an earlier life has left of its tasks: data, and sums without noise.
-    static func removeAll(below parent: String) {
-        removeTree(parent, depth: 0)
-    }
-
     func remove() {
-        Self.removeTree(path, depth: 0)
-    }
-
-    /// Removes a folder with what is in it; a link is removed, and what it points to is not. Far deeper than any task
-    /// has a reason to go, the rest stays.
-    private static func removeTree(_ folder: String, depth: Int) {
-        for name in DurableFile.names(in: folder) {
-            let place = "\(folder)/\(name)"
-            var status = stat()
-            guard lstat(place, &status) == 0 else { continue }
-            if status.st_mode & S_IFMT == S_IFDIR, depth < 64 {
-                removeTree(place, depth: depth + 1)
-            } else {
-                unlink(place)
-            }
-        }
-        rmdir(folder)
+        DurableFile.removeTree(path)
     }
 
     /// Gives a file or folder to the task's user, where this process may: as anybody but root, both are the same user.

@@ -10,6 +10,8 @@ struct DemoConfiguration: Sendable {
     let task: DemoTask
     let requester: AccountID
     let aggregator: AccountID
+    /// Where tasks run, if not in the sites' folders.
+    let taskFolder: String?
 
     // What is paid, in tokens.
     static let requesterTokens: UInt64 = 10_000
@@ -35,7 +37,8 @@ struct DemoConfiguration: Sendable {
             SitePolicy.schema, heading: "\(site.name): a data owner's policy, enforced by the site itself.",
             [
                 "site.name": .text(site.name), "site.key_file": .text("keys/site.key"),
-                "site.data_folder": .text("state"), "site.nodes": .list([.text("unix:\(folder.nodeSocket)")]),
+                "site.data_folder": .text("state"), "site.task_folder": .text(taskFolder ?? "tasks"),
+                "site.nodes": .list([.text("unix:\(folder.nodeSocket)")]),
                 "site.genesis_file": .text("../../genesis.dagcbor"), "dataset.name": .text("images"),
                 "dataset.path": .text("data/train.safetensors"), "dataset.size_band": .integer(Int64(band)),
                 "policy.requesters": .list([.text(requester.text)]),

@@ -52,6 +52,16 @@ struct DemoFolder: Sendable {
         return nil
     }
 
+    /// A folder of its own for tasks, where they cannot run in this one; nil where they can.
+    func makeTaskFolder() throws(FileError) -> String? {
+        guard barrier != nil else { return nil }
+        var path = Array("/tmp/vinculum-demo-XXXXXX".utf8CString)
+        guard mkdtemp(&path) != nil, chmod(path, 0o711) == 0 else {
+            throw FileError(operation: "mkdtemp", path: "/tmp", code: errno)
+        }
+        return String(decoding: path.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
     var isEmpty: Bool {
         guard let stream = opendir(root) else { return true }
         defer { closedir(stream) }

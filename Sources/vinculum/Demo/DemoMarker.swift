@@ -23,6 +23,8 @@ struct DemoMarker: Codable, Hashable, Sendable {
     var testRecords: Int
     var initialModel: String
     var holdout: String
+    /// Where tasks run, if not in the sites' folders; removed when the demo has come to its end.
+    var taskFolder: String?
 
     static func read(_ folder: DemoFolder) throws -> DemoMarker? {
         guard DurableFile.exists(folder.marker) else { return nil }

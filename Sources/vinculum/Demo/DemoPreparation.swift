@@ -24,9 +24,10 @@ struct DemoPreparation: Sendable {
         }
         let keys = try makeKeys(plan)
         let trainer = Digest.blake2b256(try DurableFile.read(tools.trainer, limitBytes: 1 << 30))
+        let taskFolder = try folder.makeTaskFolder()
         let configuration = DemoConfiguration(
             folder: folder, tools: tools, plan: plan, task: data.task, requester: keys.requester,
-            aggregator: keys.aggregator)
+            aggregator: keys.aggregator, taskFolder: taskFolder)
 
         try writeGenesis(keys)
         try write(configuration.node, to: folder.nodeConfiguration)
@@ -39,7 +40,7 @@ struct DemoPreparation: Sendable {
         let marker = DemoMarker(
             plan: plan, task: data.task, sites: sites, requester: keys.requester.text,
             aggregator: keys.aggregator.text, testRecords: data.test.count, initialModel: model.text,
-            holdout: holdout.text)
+            holdout: holdout.text, taskFolder: taskFolder)
         try marker.write(folder)
         return marker
     }

@@ -42,10 +42,10 @@ struct TaskFolderTests {
         var task = try make("killed")
         try task.add("data.safetensors", [1, 2])
         try DurableFile.makeFolder(folder.path("objects"))
-        TaskFolder.removeAll(below: folder.path("tasks"))
+        DurableFile.removeTree(folder.path("tasks"))
         #expect(status(folder.path("tasks")).st_mode == 0)
         #expect(status(folder.path("objects")).st_mode != 0)
-        TaskFolder.removeAll(below: folder.path("tasks"))
+        DurableFile.removeTree(folder.path("tasks"))
         #expect(try make().path == folder.path("tasks/task"))
     }
 
