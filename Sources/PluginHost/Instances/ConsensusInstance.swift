@@ -5,14 +5,17 @@ import Primitives
 public class PluginInstance {
     public let manifest: Manifest
     let target: any CallTarget
+    /// The target where it is in this process. Asked once: a cast costs more than a call.
+    let direct: DirectTarget?
 
     init(_ manifest: Manifest, _ target: any CallTarget) {
         self.manifest = manifest
         self.target = target
+        direct = target as? DirectTarget
     }
 
     /// Whether the plugin runs in a process of its own.
-    public var isIsolated: Bool { !(target is DirectTarget) }
+    public var isIsolated: Bool { direct == nil }
 
     /// Its process ended, or it was closed. Calls that need nothing of what it knew start a new process.
     public var isGone: Bool { target.isGone }
@@ -38,8 +41,8 @@ public final class ConsensusInstance: PluginInstance {
     /// One event in, effects out, in the order in which they are to be applied (CON-3).
     public func step(_ event: ConsensusEvent) throws(PluginError) -> [ConsensusEffect] {
         let bytes = event.encoded()
-        if target is DirectTarget {
-            try stepInPlace(bytes)
+        if let direct {
+            try stepInPlace(bytes, direct)
             return try ConsensusEffect.decode(effects.bytes, plugin: manifest.id)
         }
         return try ConsensusEffect.decode(try target.invoke(.step, [bytes], [])[0], plugin: manifest.id)
@@ -47,8 +50,8 @@ public final class ConsensusInstance: PluginInstance {
 
     /// The raw form of `step`, for benchmarks and checks: records in, records out.
     public func step(encoded event: [UInt8]) throws(PluginError) -> [UInt8] {
-        if target is DirectTarget {
-            try stepInPlace(event)
+        if let direct {
+            try stepInPlace(event, direct)
             return effects.bytes
         }
         return try target.invoke(.step, [event], [])[0]
@@ -56,36 +59,22 @@ public final class ConsensusInstance: PluginInstance {
 
     /// A call in this process and nothing else; the effects stay in the buffer.
     @inline(__always)
-    func stepInPlace(_ event: [UInt8]) throws(PluginError) {
-        guard let direct = target as? DirectTarget else { return }
-        try StepPath(direct).step(event, effects, direct)
+    private func stepInPlace(_ event: [UInt8], _ direct: DirectTarget) throws(PluginError) {
+        guard let instance = direct.instance else {
+            throw direct.fault(.closed, "step", "the instance is closed")
+        }
+        let table = UnsafeRawPointer(instance).assumingMemoryBound(to: vin_consensus.self)
+        effects.clear()
+        let status = direct.lane {
+            event.lend { table.pointee.step?(table.pointee.plugin_data, $0, effects.sink) ?? -1 }
+        }
+        if effects.hasOverflowed {
+            throw direct.fault(.overflow, "step", "more than \(effects.limit) bytes of effects (CON-10)")
+        }
+        try direct.check(status, "step")
     }
 
     public func snapshot() throws(PluginError) -> [UInt8] { try target.invoke(.snapshot, [], [])[0] }
 
     public func stop() throws(PluginError) { _ = try target.invoke(.stop, [], []) }
-
-    /// The path of a step without casts, for a loop that keeps it: what a call in this process costs.
-    struct StepPath {
-        let table: UnsafePointer<vin_consensus>
-
-        init(_ target: DirectTarget) throws(PluginError) {
-            guard let instance = target.instance else {
-                throw PluginError(.closed, plugin: target.plugin, call: "step", "the instance is closed")
-            }
-            table = UnsafeRawPointer(instance).assumingMemoryBound(to: vin_consensus.self)
-        }
-
-        @inline(__always)
-        func step(_ event: [UInt8], _ sink: SinkBuffer, _ target: DirectTarget) throws(PluginError) {
-            sink.clear()
-            let status = target.lane {
-                event.lend { table.pointee.step?(table.pointee.plugin_data, $0, sink.sink) ?? -1 }
-            }
-            if sink.hasOverflowed {
-                throw target.fault(.overflow, "step", "more than \(sink.limit) bytes of effects (CON-10)")
-            }
-            try target.check(status, "step")
-        }
-    }
 }
