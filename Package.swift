@@ -78,6 +78,8 @@ let package = Package(
         .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
         // Log lines with levels and fields, as every Swift server library writes them.
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        // Sockets, event loops and timers for the peer-to-peer network; hummingbird brings the same package.
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         // The HTTP server on swift-nio; no traits, so that it brings neither configuration nor full Foundation.
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
     ],
@@ -126,6 +128,14 @@ let package = Package(
         .target(
             name: "TaskRunner", dependencies: ["PluginHost", "Primitives"], path: "Sources/TaskRunner",
             swiftSettings: strict),
+
+        // Peers: libp2p on the wire. Knows peers and bytes, not blocks.
+        .target(
+            name: "PeerNetwork",
+            dependencies: [
+                "Primitives", "CSodium", .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"), .product(name: "Logging", package: "swift-log"),
+            ], path: "Sources/PeerNetwork", swiftSettings: strictAndHot),
 
         // The node and its faces.
         .target(
@@ -178,6 +188,12 @@ let package = Package(
         tests("Storage", ["Storage"]),
         tests("Ledger", ["Ledger", "Storage", "Tokens"]),
         tests("Modules", ["Ledger", "Tokens", "Reputation", "Privacy", "Federation", "Market"]),
+        tests(
+            "PeerNetwork",
+            [
+                "PeerNetwork", "Primitives", "CSodium", .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOEmbedded", package: "swift-nio"),
+            ]),
         tests("Training", ["Training", "CKernels", "Primitives"]),
         .executableTarget(
             name: "plugin-child", dependencies: ["PluginHost"], path: "Tests/PluginChild", swiftSettings: strict),

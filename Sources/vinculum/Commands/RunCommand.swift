@@ -1,5 +1,4 @@
 import ArgumentParser
-import CIsolation
 import Logging
 import Node
 import NodeAPI
@@ -19,14 +18,14 @@ struct Run: VinculumCommand {
     @Option(help: ArgumentHelp("The node's configuration file, in place of the folder's node.toml.", valueName: "file"))
     var config: String?
 
-    @Flag(help: .hidden)
-    var dieWithParent = false
+    @Option(help: .hidden)
+    var dieWithParent: Int32?
 
     @OptionGroup var folder: FolderOptions
     @OptionGroup var output: OutputOptions
 
     func execute() async throws -> ExitStatus {
-        if dieWithParent { _ = isolation_die_with_parent() }
+        if let dieWithParent { ParentDeath.follow(dieWithParent) }
         let configuration = try config.map { file in try ConfigurationFiles.node(file) } ?? folder.startable()
         let logger = ConsoleLog.logger("node", level: configuration.logLevel, format: configuration.logFormat)
         let plugins = PluginCatalogue(configuration, logger: logger)

@@ -1,5 +1,4 @@
 import ArgumentParser
-import CIsolation
 import Logging
 import Node
 import NodeAPI
@@ -23,8 +22,8 @@ struct Work: VinculumCommand {
     @Option(help: "The trainer's program; the policy lists its digest.")
     var trainer: String?
 
-    @Flag(help: .hidden)
-    var dieWithParent = false
+    @Option(help: .hidden)
+    var dieWithParent: Int32?
 
     @Option(help: .hidden)
     var misbehave: Misbehaviour?
@@ -32,7 +31,7 @@ struct Work: VinculumCommand {
     @OptionGroup var output: OutputOptions
 
     func execute() async throws -> ExitStatus {
-        if dieWithParent { _ = isolation_die_with_parent() }
+        if let dieWithParent { ParentDeath.follow(dieWithParent) }
         let policy = try ConfigurationFiles.site(config)
         let logger = ConsoleLog.logger(policy.name, level: "info", format: "text")
         let client = try ConfigurationFiles.client(of: policy)

@@ -110,7 +110,7 @@ final class ChildKeeper: Sendable {
             do throws(FileError) {
                 state.children[index].process = try ChildProcess.start(
                     name: child.specification.name, executable: executable,
-                    arguments: child.specification.arguments + ["--die-with-parent"],
+                    arguments: child.specification.arguments + ["--die-with-parent", "\(getpid())"],
                     logPath: child.specification.log)
                 state.children[index].started = .now
             } catch {

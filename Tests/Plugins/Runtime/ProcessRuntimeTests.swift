@@ -252,6 +252,15 @@ struct ProcessRuntimeTests {
             VIN_LIMIT_WALL)
     }
 
+    @Test("does not count the memory of the plugin's own process as the task's, also before bubblewrap runs")
+    func countsNothingOfTheHost() throws {
+        let byteCount = 1 << 30
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: 4096)
+        defer { memory.deallocate() }
+        memset(memory, 1, byteCount)
+        for _ in 0..<5 { expect(try run("exit 3", limits: limits(memory: 64 << 20)), VIN_TASK_EXITED, 3) }
+    }
+
     @Test("counts what lies in memory-backed folders as memory")
     func countsMemoryBackedFolders() throws {
         for folder in ["/dev/shm", "/tmp"] {
