@@ -87,7 +87,12 @@ final class DirectTarget: CallTarget {
     @inline(__always)
     func check(_ status: vin_status, _ call: @autoclosure () -> String) throws(PluginError) {
         if status == 0 { return }
-        throw fault(.failed, call(), context.takeReport() ?? "the plugin gives no reason", status: status)
+        throw failure(status, call())
+    }
+
+    /// The plugin's own reason for a status that is not zero.
+    func failure(_ status: vin_status, _ call: String) -> PluginError {
+        fault(.failed, call, context.takeReport() ?? "the plugin gives no reason", status: status)
     }
 
     func table<Table>(_ type: Table.Type, _ call: PluginCall) throws(PluginError) -> Table {

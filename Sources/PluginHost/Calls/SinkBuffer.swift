@@ -43,11 +43,14 @@ final class SinkBuffer {
         state.deallocate()
     }
 
+    var count: Int { state.pointee.count }
     var limit: Int { state.pointee.limit }
     var hasOverflowed: Bool { state.pointee.hasOverflowed }
 
     /// What was appended, as a copy.
-    var bytes: [UInt8] { Array(UnsafeBufferPointer(start: state.pointee.storage, count: state.pointee.count)) }
+    var bytes: [UInt8] {
+        count == 0 ? [] : Array(UnsafeBufferPointer(start: state.pointee.storage, count: count))
+    }
 
     @inline(__always)
     func clear() {

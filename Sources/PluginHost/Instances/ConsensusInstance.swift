@@ -5,13 +5,14 @@ import Primitives
 public class PluginInstance {
     public let manifest: Manifest
     let target: any CallTarget
-    /// The target where it is in this process. Asked once: a cast costs more than a call.
-    let direct: DirectTarget?
+    /// The target where it is in this process. Asked once: a cast costs more than a call. Uncounted: `target` holds it
+    /// as long as this object lives, and counting takes longer than a call.
+    let direct: Unmanaged<DirectTarget>?
 
     init(_ manifest: Manifest, _ target: any CallTarget) {
         self.manifest = manifest
         self.target = target
-        direct = target as? DirectTarget
+        direct = (target as? DirectTarget).map(Unmanaged.passUnretained)
     }
 
     /// Whether the plugin runs in a process of its own.
@@ -48,7 +49,7 @@ public final class ConsensusInstance: PluginInstance {
         return try ConsensusEffect.decode(try target.invoke(.step, [bytes], [])[0], plugin: manifest.id)
     }
 
-    /// The raw form of `step`, for benchmarks and checks: records in, records out.
+    /// The raw form of `step`, for checks: records in, records out.
     public func step(encoded event: [UInt8]) throws(PluginError) -> [UInt8] {
         if let direct {
             try stepInPlace(event, direct)
@@ -57,21 +58,50 @@ public final class ConsensusInstance: PluginInstance {
         return try target.invoke(.step, [event], [])[0]
     }
 
-    /// A call in this process and nothing else; the effects stay in the buffer.
+    /// The raw form without a copy, of a plugin in this process: a call over the interface and what guards it.
+    /// - Parameter event: One event's record.
+    /// - Returns: How many bytes of effects there are; `ConsensusInstance.step(_:)` decodes them.
+    public func stepInPlace(_ event: UnsafeRawBufferPointer) throws(PluginError) -> Int {
+        guard let direct else {
+            throw PluginError(.malformed, plugin: manifest.id, call: "step", "the plugin has a process of its own")
+        }
+        try call(vin_bytes(event), direct)
+        return effects.count
+    }
+
+    private func stepInPlace(_ event: [UInt8], _ direct: Unmanaged<DirectTarget>) throws(PluginError) {
+        var failure: PluginError?
+        event.lend { bytes in
+            do throws(PluginError) { try call(bytes, direct) } catch { failure = error }
+        }
+        if let failure { throw failure }
+    }
+
+    /// A call in this process and nothing else; the effects stay in the buffer, which this object holds as it holds the
+    /// target: both outlive the call, since the caller holds this object.
     @inline(__always)
-    private func stepInPlace(_ event: [UInt8], _ direct: DirectTarget) throws(PluginError) {
-        guard let instance = direct.instance else {
-            throw direct.fault(.closed, "step", "the instance is closed")
+    private func call(_ event: vin_bytes, _ direct: Unmanaged<DirectTarget>) throws(PluginError) {
+        let status = direct._withUnsafeGuaranteedRef { target -> vin_status? in
+            guard let instance = target.instance else { return nil }
+            let table = UnsafeRawPointer(instance).assumingMemoryBound(to: vin_consensus.self)
+            return Unmanaged.passUnretained(effects)._withUnsafeGuaranteedRef { effects in
+                effects.clear()
+                let sink = effects.sink
+                return target.lane { table.pointee.step?(table.pointee.plugin_data, event, sink) ?? -1 }
+            }
         }
-        let table = UnsafeRawPointer(instance).assumingMemoryBound(to: vin_consensus.self)
-        effects.clear()
-        let status = direct.lane {
-            event.lend { table.pointee.step?(table.pointee.plugin_data, $0, effects.sink) ?? -1 }
-        }
+        if status == 0, !effects.hasOverflowed { return }
+        throw fault(direct.takeUnretainedValue(), status)
+    }
+
+    @inline(never)
+    private func fault(_ target: DirectTarget, _ status: vin_status?) -> PluginError {
+        guard let status else { return target.fault(.closed, "step", "the instance is closed") }
         if effects.hasOverflowed {
-            throw direct.fault(.overflow, "step", "more than \(effects.limit) bytes of effects (CON-10)")
+            _ = target.context.takeReport()
+            return target.fault(.overflow, "step", "more than \(effects.limit) bytes of effects (CON-10)")
         }
-        try direct.check(status, "step")
+        return target.failure(status, "step")
     }
 
     public func snapshot() throws(PluginError) -> [UInt8] { try target.invoke(.snapshot, [], [])[0] }
