@@ -44,7 +44,7 @@ input_factor = 0.003921569
 clip = 4.0
 epsilon = 3.0
 [aggregation]
-server_learning_rate = 0.4
+server_learning_rate = 1.2
 server_momentum = 0.8
 [payment]
 escrow = "100000"

@@ -50,7 +50,7 @@ struct FederationExperiment {
         let gradient = try PrivateGradient(clip: Self.clip)
         let sensitivity = Double(gradient.sensitivityUnits(parameterCount: architecture.parameterCount))
         let deviation = (arrangement.noiseMultiplier * sensitivity).rounded(.up)
-        let step = GlobalStep(learningRate: 0.4, momentum: 0.8)
+        let step = GlobalStep(learningRate: 1.2, momentum: 0.8)
         var model = DenseModel(architecture: architecture, seed: seed)
         var velocity: [Float] = []
         var kept: [[Int64]?] = Array(repeating: nil, count: count)

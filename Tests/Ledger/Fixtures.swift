@@ -60,6 +60,7 @@ struct TestChain {
     var archive: LedgerArchive?
     var blocks: [CommittedBlock] = []
     var refusals: [Refusal] = []
+    var refusedBlocks: [TrustError] = []
     var faults: [ConsensusFault] = []
     var engineStates: [[UInt8]] = []
     var time: UInt64 = 1_700_000_000_000
@@ -116,6 +117,7 @@ struct TestChain {
                     blocks.append(block)
                     try Supply.checkConservation(kernel.committedState())
                 case .rejected(_, let refusal): refusals.append(refusal)
+                case .blockRefused(_, let error): refusedBlocks.append(error)
                 case .engineFailed(let fault): faults.append(fault)
                 case .persistEngine(let state): engineStates.append(state)
                 case .stopped(let error): throw error

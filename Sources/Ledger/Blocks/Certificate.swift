@@ -56,6 +56,8 @@ public struct TrustError: Error, Hashable, Sendable, CustomStringConvertible {
     public enum Code: String, Hashable, Sendable {
         case wrongChain, wrongValidatorSet, unknownSigner, badSignature, belowThreshold, wrongStateRoot, wrongHistory
         case malformed, notInOrder
+        /// A certified block, with the transactions as they came, executes here to another header.
+        case divergent
     }
 
     public let code: Code

@@ -231,6 +231,7 @@ extension Kernel {
         head = ChainHead(
             certified: committed.certifiedHeader, beacon: candidate.beacon, validators: head.validators)
         persisting = committed
+        isPersistingByCertificate = false
         return committed
     }
 

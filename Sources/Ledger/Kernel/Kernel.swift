@@ -43,6 +43,8 @@ public struct Kernel {
     var applied: (id: Digest, undo: StateUndo)?
     /// Decided, and on its way to the disk: the engine hears of it when it is durable.
     var persisting: CommittedBlock?
+    /// Whether that block came with its certificate from another node, and not from this node's engine.
+    var isPersistingByCertificate = false
     /// Why the kernel has stopped, if it has.
     private var failure: KernelError?
 
@@ -80,7 +82,7 @@ public struct Kernel {
         try checkRules(at: head.height + 1)
     }
 
-    private func checkRules(at height: UInt64) throws(KernelError) {
+    func checkRules(at height: UInt64) throws(KernelError) {
         let version = configuration.genesis.rulesVersion(at: height)
         guard configuration.supportedRules.contains(version) else {
             throw KernelError(
@@ -134,6 +136,7 @@ public struct Kernel {
             let id = attachment?.header.id
             if let attachment, let id, attachments.count < Kernel.attachmentLimit { attachments[id] = attachment }
             try tell(.message(sender: sender, attachment: id, payload: payload), time, &effects)
+        case .finalBlock(let block, _): try follow(block, &effects)
         case .voteSigned(let vote, let signature, _): try tell(.voteSigned(vote, signature), time, &effects)
         case .persisted(let height, _): try persisted(height, time, &effects)
         }
@@ -156,7 +159,8 @@ public struct Kernel {
         try tell(
             .committed(
                 height: height, headerID: block.headerID, blockTimeMilliseconds: block.header.timeMilliseconds,
-                byCertificate: false, waiting: UInt64(mempool.count), validators: nil), time, &effects)
+                byCertificate: isPersistingByCertificate, waiting: UInt64(mempool.count), validators: nil), time,
+            &effects)
     }
 
     // MARK: The engine

@@ -10,6 +10,8 @@ public enum KernelEvent: Sendable {
     case timer(id: UInt64, timeMilliseconds: UInt64)
     /// From the same engine on another node, whose signature was checked; with the block that came along.
     case message(sender: PublicKey, attachment: Block?, payload: [UInt8], timeMilliseconds: UInt64)
+    /// A final block of another node. Blocks above the next height are not taken: whoever follows asks in order.
+    case finalBlock(ExportedBlock, timeMilliseconds: UInt64)
     /// Answers a `sign` effect; nil when the signer refused.
     case voteSigned(Vote, Signature?, timeMilliseconds: UInt64)
     /// Answers a `persist` effect: the block is durable.
@@ -18,7 +20,8 @@ public enum KernelEvent: Sendable {
     var timeMilliseconds: UInt64 {
         switch self {
         case .start(_, let time), .transactions(_, let time), .timePassed(let time), .timer(_, let time),
-            .message(_, _, _, let time), .voteSigned(_, _, let time), .persisted(_, let time):
+            .message(_, _, _, let time), .finalBlock(_, let time), .voteSigned(_, _, let time),
+            .persisted(_, let time):
             time
         }
     }
@@ -42,6 +45,8 @@ public enum KernelEffect: Sendable {
     /// A transaction was not taken, or has left the mempool without a block.
     case rejected(id: Digest, Refusal)
     case evidence(Evidence)
+    /// A block that was said to be final is not: its sender lied, or has another chain.
+    case blockRefused(height: UInt64, TrustError)
     /// The engine's call failed; it had no effect, and the event may be repeated.
     case engineFailed(ConsensusFault)
     /// The kernel cannot go on; what it answered before holds.

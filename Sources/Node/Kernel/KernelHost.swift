@@ -33,6 +33,8 @@ struct KernelHost: SerialThreadState {
     /// The engine's process has ended, and is not there again yet.
     private var engineTrouble: String?
     private var fault: String?
+    /// Why the last block of another node was not taken.
+    private var refusedBlock: TrustError?
     /// The kernel has ended its work, and only a restart makes another one.
     private var isStopped = false
     /// What keeps the node from working, for its operator; nil when all is well.
@@ -95,6 +97,18 @@ struct KernelHost: SerialThreadState {
         }
     }
 
+    /// Takes a final block of another node; those that are here already are passed over.
+    /// - Throws: `TrustError` for a block that does not hold, `ServiceError` while nothing can be stored.
+    mutating func follow(_ block: ExportedBlock) throws {
+        try checkDurable()
+        guard !isStopped else { throw ServiceError(.unavailable, trouble ?? "the kernel stopped") }
+        refusedBlock = nil
+        handle(.finalBlock(block, timeMilliseconds: now()))
+        try checkDurable()
+        if let refusedBlock { throw refusedBlock }
+        if isStopped { throw ServiceError(.unavailable, trouble ?? "the kernel stopped") }
+    }
+
     /// Why a transaction was not taken, if it was not.
     func refusal(of id: Digest) -> Refusal? { refusals[id] }
 
@@ -130,6 +144,7 @@ struct KernelHost: SerialThreadState {
             }
             engineTrouble = fault.description
             if reviveAt == nil { reviveAt = .now }
+        case .blockRefused(_, let error): refusedBlock = error
         case .stopped(let error):
             isStopped = true
             fault = "the kernel stopped: \(error)"

@@ -15,7 +15,7 @@ struct DemoTask: Codable, Hashable, Sendable {
 
     static let clip = 4.0
     static let gridBits = 14
-    static let serverLearningRate = 0.4
+    static let serverLearningRate = 1.2
     static let serverMomentum = 0.8
     static let epsilon = 3.0
     static let delta = 1e-5
