@@ -193,7 +193,7 @@ let package = Package(
             [
                 "PeerNetwork", "Primitives", "CSodium", .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOEmbedded", package: "swift-nio"),
-            ]),
+            ], exclude: ["Interop/libp2p_peer.py"]),
         tests("Training", ["Training", "CKernels", "Primitives"]),
         .executableTarget(
             name: "plugin-child", dependencies: ["PluginHost"], path: "Tests/PluginChild", swiftSettings: strict),
