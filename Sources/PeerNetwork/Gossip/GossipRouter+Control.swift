@@ -48,12 +48,22 @@ extension GossipRouter {
             setBackoff(index, topic, configuration.pruneBackoff, now: now)
             return .graftLowScore
         }
-        // Peers that we dialled may come in above D_high, for they cannot have chosen us.
-        if mesh.count >= configuration.highDegree, peer.session?.isOutbound != true {
+        // Peers that we dialled may come in above D_high, for they cannot have chosen us; and those who do better than
+        // the mesh does. Without these, idle attackers who came first would keep honest peers out of every mesh for
+        // ever: each side's GRAFT would meet a full mesh. The next heartbeat prunes, by score.
+        if mesh.count >= configuration.highDegree, peer.session?.isOutbound != true, !outranks(index, mesh) {
             setBackoff(index, topic, configuration.pruneBackoff, now: now)
             return .graftFull
         }
         return nil
+    }
+
+    /// Whether the peer is better than half of a mesh that is not yet far too large.
+    private func outranks(_ index: PeerIndex, _ mesh: PeerSet) -> Bool {
+        let own = score(index)
+        guard own > 0, mesh.count < 2 * configuration.highDegree else { return false }
+        let better = mesh.members.count { score($0) < own }
+        return 2 * better > mesh.count
     }
 
     // MARK: PRUNE

@@ -35,15 +35,14 @@ extension GossipRouter {
     }
 
     mutating func handleWants(_ wants: [GossipMessageID], from index: PeerIndex) {
-        guard !wants.isEmpty, var session = peers[index]?.session else { return }
-        guard score(index) >= configuration.score.gossipThreshold else { return log(index, .lowScoreGossip) }
+        guard !wants.isEmpty, let session = peers[index]?.session else { return }
         let room = max(0, configuration.wantIDsPerHeartbeat - session.wantedIDs)
-        session.wantedIDs += min(wants.count, room)
+        peers[index]?.session?.wantedIDs += min(wants.count, room)
         if wants.count > room {
             penalise(index, GossipRouter.wantFloodPenalty)
             log(index, .wantFlood)
         }
-        peers[index]?.session?.wantedIDs = session.wantedIDs
+        guard score(index) >= configuration.score.gossipThreshold else { return log(index, .lowScoreGossip) }
         for id in wants.prefix(room) where session.unwanted[id] == nil { answer(id, to: index) }
     }
 

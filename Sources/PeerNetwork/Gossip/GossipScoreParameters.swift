@@ -82,8 +82,8 @@ public struct GossipScoreParameters: Equatable, Sendable {
 public struct GossipTopicScoreParameters: Equatable, Sendable {
     /// The topic's part in the whole.
     public var weight = 1.0
-    /// P1: points for time in the mesh.
-    public var timeInMeshWeight = 0.01
+    /// P1: points for time in the mesh; less than for two messages, since attackers have time.
+    public var timeInMeshWeight = 0.003
     public var timeInMeshQuantum: Duration = .seconds(1)
     public var timeInMeshCap = 300.0
     /// P2: points for messages that the peer brought first.
