@@ -1,5 +1,6 @@
-/// Which connections a node takes: numbers in all, inbound, of a peer and of an address range, and how fast new ones may
-/// come from a range. Configured peers and anchors are exempt from all but the total of handshakes. One owner at a time.
+/// Which connections a node takes: numbers in all, inbound, of a peer and of an address range, and how fast new ones
+/// may come from a range. Configured peers and anchors are exempt from limits of ranges and rates, and have a reserve
+/// above the total. One owner at a time.
 ///
 /// A connection is asked about twice: when it comes, by its host, and when the handshake has proved the peer.
 public struct ConnectionLimits: Sendable {

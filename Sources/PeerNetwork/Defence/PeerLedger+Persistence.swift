@@ -13,8 +13,9 @@ public struct PeerConduct: Hashable, Sendable {
     public let bans: UInt64
 }
 
-/// The ledger as DAG-CBOR: `[version, [[peer, milli-points, updated, bannedUntil, bans, last, [[offence, count] …]] …]]`,
-/// times in milliseconds since the Unix epoch.
+/// The ledger as DAG-CBOR: `[version, [record …]]` with records of
+/// `[peer, milli-points, updated, bannedUntil, bans, last, [[offence, count] …]]`; times in milliseconds since
+/// the Unix epoch.
 extension PeerLedger {
     private static let version: UInt64 = 1
     /// The largest file that is read, in bytes.

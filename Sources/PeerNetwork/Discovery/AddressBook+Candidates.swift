@@ -39,8 +39,8 @@ extension AddressBook {
             guard let entry = entries[key], !exclusion.peers.contains(key.peer), !exclusion.isBlocked(key) else {
                 continue
             }
-            if let range = configuration.ranges.range(of: key.address), exclusion.ranges.contains(range) { continue }
-            let identity = rangeIdentity(of: key)
+            if let range = entry.range, exclusion.ranges.contains(range) { continue }
+            let identity = entry.rangeIdentity
             if groups[identity] == nil { order.append(identity) }
             groups[identity, default: []].append(entry)
         }
@@ -87,7 +87,7 @@ extension AddressBook {
                 guard picked.count < count, seen.insert(key.peer).inserted else { continue }
                 let usable = addresses(of: key.peer).filter { entry in
                     guard entry.lastSeen >= seenSince, entry.failures == 0 else { return false }
-                    guard let host = HostAddress(multiaddr: entry.key.address.bytes) else { return false }
+                    guard let host = HostAddress(entry.key.address) else { return false }
                     return includesPrivate || !(host.isPrivate || host.isLoopback)
                 }
                 let addresses = usable.prefix(PeerExchangeMessage.Limits.addresses).map(\.key.address)

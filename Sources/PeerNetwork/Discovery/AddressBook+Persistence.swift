@@ -66,7 +66,7 @@ extension AddressBook {
         encoder.bytes(entry.key.peer.bytes)
         encoder.bytes(entry.key.address.bytes)
         encoder.unsigned(entry.sources.reduce(0) { $0 | 1 << $1.rawValue })
-        encoder.bytes(tellerBytes(entry.tellerRange))
+        encoder.bytes(entry.tellerRange?.identity ?? [])
         encoder.unsigned(entry.lastSeen.persistedMilliseconds)
         for time in [entry.lastAttempt, entry.lastSuccess, entry.firstSuccess] {
             encoder.optional(time.map(\.persistedMilliseconds))
@@ -95,7 +95,7 @@ extension AddressBook {
         for _ in 0..<3 { times.append(try time(&decoder)) }
         let tail = try decoder.unsigned()
         var entry = Entry(
-            key: Key(peer, address), sources: Set(AddressSource.allCases.filter { mask & (1 << $0.rawValue) != 0 }),
+            key: Key(peer, address), range: nil, rangeIdentity: [], sources: Set(AddressSource.allCases.filter { mask & (1 << $0.rawValue) != 0 }),
             tellerRange: teller, lastSeen: seen, lastAttempt: times[0], lastSuccess: times[1], firstSuccess: times[2])
         entry.failures = Int(min(tail >> 1, 1_000))
         return (entry, tail & 1 == 1)
@@ -109,6 +109,7 @@ extension AddressBook {
     /// Puts an entry where it belongs; the first that comes keeps a place.
     private mutating func restore(_ read: (entry: Entry, isTried: Bool)) {
         var entry = read.entry
+        (entry.range, entry.rangeIdentity) = rangeAndIdentity(of: entry.key)
         guard entries[entry.key] == nil, addressesOf[entry.key.peer]?.count ?? 0 < configuration.addressesPerPeer else {
             return
         }
@@ -131,19 +132,7 @@ extension AddressBook {
         insert(entry)
     }
 
-    /// One byte for the kind, one for the bits, then the address or the name.
-    private static func tellerBytes(_ range: AddressRange?) -> [UInt8] {
-        func bigEndian(_ value: UInt64, _ count: Int) -> [UInt8] {
-            (0..<count).map { UInt8(truncatingIfNeeded: value >> UInt64(8 * (count - 1 - $0))) }
-        }
-        switch range {
-        case nil: return []
-        case .ip4(let value, let bits): return [4, UInt8(bits)] + bigEndian(UInt64(value), 4)
-        case .ip6(let high, let low, let bits): return [6, UInt8(bits)] + bigEndian(high, 8) + bigEndian(low, 8)
-        case .zone(let name): return [1, 0] + Array(name.utf8)
-        }
-    }
-
+    /// Reads `AddressRange.identity`.
     private static func range(_ bytes: [UInt8], _ decoder: inout CBORDecoder) throws(CBORError) -> AddressRange? {
         func number(_ part: some Sequence<UInt8>) -> UInt64 { part.reduce(0) { $0 << 8 | UInt64($1) } }
         switch (bytes.first, bytes.count) {

@@ -4,13 +4,14 @@ extension AddressBook {
     private static let week: Duration = .seconds(7 * 24 * 3600)
 
     /// The range that decides a place. Exempt hosts count alone, so that a network of one site can be in the book.
-    func rangeIdentity(of key: Key) -> [UInt8] {
-        guard let host = HostAddress(multiaddr: key.address.bytes) else { return key.peer.bytes }
-        return configuration.ranges.range(of: host)?.identity ?? key.address.bytes
+    func rangeAndIdentity(of key: Key) -> (range: AddressRange?, identity: [UInt8]) {
+        guard let host = HostAddress(key.address) else { return (nil, key.peer.bytes) }
+        let range = configuration.ranges.range(of: host)
+        return (range, range?.identity ?? key.address.bytes)
     }
 
     func newPlace(of entry: Entry) -> Int {
-        let range = rangeIdentity(of: entry.key)
+        let range = entry.rangeIdentity
         let teller = entry.tellerRange?.identity ?? []
         let inSource = salt([1], teller, range) % UInt64(configuration.newBucketsPerSource)
         let bucket = salt([2], teller, [UInt8(truncatingIfNeeded: inSource), UInt8(truncatingIfNeeded: inSource >> 8)])
@@ -18,7 +19,7 @@ extension AddressBook {
     }
 
     func triedPlace(of key: Key) -> Int {
-        let range = rangeIdentity(of: key)
+        let range = entries[key]?.rangeIdentity ?? rangeAndIdentity(of: key).identity
         let inRange = salt([3], key.bytes) % UInt64(configuration.triedBucketsPerRange)
         let bucket = salt([4], range, [UInt8(truncatingIfNeeded: inRange), UInt8(truncatingIfNeeded: inRange >> 8)])
         return place(inBucket: bucket % UInt64(configuration.triedBuckets), key)

@@ -17,8 +17,8 @@ public enum AddressSource: UInt64, Hashable, Sendable, CaseIterable {
 /// Two tables of fixed size. An address that was only heard of goes into "new", in a place that a secret salt, its
 /// address range and the range of whoever told us decide: one range of tellers reaches a sixteenth of the table. Once a
 /// connection that we made to it worked, it goes into "tried", where its own range decides: one range reaches
-/// `triedBucketsPerRange` buckets. A taken place in "tried" is given away only when its owner fails a check. Addresses of
-/// exempt hosts (loopback, private) count each as a range of its own. Configured peers are kept outside both tables.
+/// `triedBucketsPerRange` buckets. A taken place in "tried" is given away only when its owner fails a check. Addresses
+/// of exempt hosts (loopback, private) count each as a range of its own. Configured peers are kept outside both tables.
 ///
 /// One owner at a time. `now` is the time since the Unix epoch, as it is persisted.
 public struct AddressBook: Sendable {
@@ -74,6 +74,10 @@ public struct AddressBook: Sendable {
     /// What is known of one address.
     public struct Entry: Hashable, Sendable {
         public let key: Key
+        /// What diversity counts; nil for an exempt host.
+        var range: AddressRange?
+        /// What decides the place: the range, or the address alone for an exempt host.
+        var rangeIdentity: [UInt8]
         public var sources: Set<AddressSource>
         /// Who told us first; nil for ourselves.
         let tellerRange: AddressRange?
@@ -154,7 +158,9 @@ public struct AddressBook: Sendable {
         let range = teller.map {
             $0.range(ip4Bits: configuration.ranges.ip4Bits, ip6Bits: configuration.ranges.ip6Bits)
         }
-        var entry = Entry(key: key, sources: [source], tellerRange: range, lastSeen: now)
+        let (own, identity) = rangeAndIdentity(of: key)
+        var entry = Entry(
+            key: key, range: own, rangeIdentity: identity, sources: [source], tellerRange: range, lastSeen: now)
         if source == .configured {
             insert(entry)
             return addConfigured(key)

@@ -47,6 +47,17 @@ public enum HostAddress: Hashable, Sendable {
         }
     }
 
+    /// The host that a multiaddr begins with.
+    public init?(_ address: Multiaddr) {
+        switch address.components.first {
+        case .ip(.v4(let value)): self = .ip4(value)
+        case .ip(.v6(let high, let low)):
+            self = HostAddress.carried(high, low).map(HostAddress.ip4) ?? .ip6(high, low)
+        case .dns(let name), .dns4(let name), .dns6(let name), .dnsaddr(let name): self = .name(name.lowercased())
+        default: return nil
+        }
+    }
+
     /// Four bytes of an IPv4 address or sixteen of an IPv6 address, in network order; nil for another number.
     public init?(ip bytes: some Collection<UInt8>) {
         switch bytes.count {
@@ -121,8 +132,18 @@ public enum AddressRange: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// Bytes that tell the range apart, for a keyed hash.
-    var identity: [UInt8] { Array(description.utf8) }
+    /// Bytes that tell the range apart: one for the kind, one for the bits, then the address or the name.
+    var identity: [UInt8] {
+        func bigEndian(_ value: UInt64, _ count: Int) -> [UInt8] {
+            (0..<count).map { UInt8(truncatingIfNeeded: value >> UInt64(8 * (count - 1 - $0))) }
+        }
+        switch self {
+        case .ip4(let value, let bits): return [4, UInt8(truncatingIfNeeded: bits)] + bigEndian(UInt64(value), 4)
+        case .ip6(let high, let low, let bits):
+            return [6, UInt8(truncatingIfNeeded: bits)] + bigEndian(high, 8) + bigEndian(low, 8)
+        case .zone(let name): return [1, 0] + Array(name.utf8)
+        }
+    }
 }
 
 /// How wide a range is that counts as one owner, and which hosts are outside such limits.
@@ -150,6 +171,6 @@ public struct RangeRules: Hashable, Sendable {
 
     /// The same for a multiaddr; nil also where it names no host.
     public func range(of address: Multiaddr) -> AddressRange? {
-        HostAddress(multiaddr: address.bytes).flatMap(range(of:))
+        HostAddress(address).flatMap(range(of:))
     }
 }

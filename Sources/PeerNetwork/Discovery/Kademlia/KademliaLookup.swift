@@ -2,8 +2,8 @@
 /// what came of it.
 ///
 /// Paths are disjoint against routers that lie (Baumgart, Mies 2007, "S/Kademlia"): `disjointPaths` times `alpha` paths
-/// run side by side, each with one request under way, its own candidates and its own seeds, and no peer is asked by two.
-/// A peer that lies spoils the path that asked it and no other. A path ends when the `beta` nearest of its candidates
+/// run side by side, each with one request under way, its own candidates and its own seeds; no peer is asked by two. A
+/// peer that lies spoils the path that asked it and no other. A path ends when the `beta` nearest of its candidates
 /// have answered; then the paths are joined and the nearest `k` of all are asked, so that the answer is complete.
 /// Whatever one peer names is bounded in number and by address range. One owner at a time.
 public struct KademliaLookup: Sendable {

@@ -72,7 +72,7 @@ extension KademliaMessage {
                 writer.message(number) { inner in
                     inner.bytes(1, peer.contact.id.bytes)
                     for address in peer.contact.addresses.prefix(Limits.keptAddresses) { inner.bytes(2, address.bytes) }
-                    inner.varint(3, peer.connection.rawValue)
+                    if peer.connection != .notConnected { inner.varint(3, peer.connection.rawValue) }
                 }
             }
         }
