@@ -95,7 +95,8 @@ extension AddressBook {
         for _ in 0..<3 { times.append(try time(&decoder)) }
         let tail = try decoder.unsigned()
         var entry = Entry(
-            key: Key(peer, address), range: nil, rangeIdentity: [], sources: Set(AddressSource.allCases.filter { mask & (1 << $0.rawValue) != 0 }),
+            key: Key(peer, address), range: nil, rangeIdentity: [],
+            sources: Set(AddressSource.allCases.filter { mask & (1 << $0.rawValue) != 0 }),
             tellerRange: teller, lastSeen: seen, lastAttempt: times[0], lastSuccess: times[1], firstSuccess: times[2])
         entry.failures = Int(min(tail >> 1, 1_000))
         return (entry, tail & 1 == 1)

@@ -77,7 +77,8 @@ struct PeerLedgerTests {
             _ = ledger.record(.useless, by: Fixture.peer(number), host: nil, detail: "", now: start)
         }
         #expect(ledger.peerCount == 50)
-        #expect(ledger.bannedUntil(Fixture.peer(4), now: start) != nil, "a flood of small offences frees no banned peer")
+        #expect(
+            ledger.bannedUntil(Fixture.peer(4), now: start) != nil, "a flood of small offences frees no banned peer")
         ledger.pardon(Fixture.peer(4))
         #expect(ledger.bannedUntil(Fixture.peer(4), now: start) == nil)
     }

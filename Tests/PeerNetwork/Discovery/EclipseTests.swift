@@ -60,7 +60,8 @@ private struct Eclipse {
         let end = now + time
         while now < end {
             for effect in scheduler.tick(book: &book, now: now) { carryOut(effect) }
-            for peer in outbound.sorted() where party[peer] == .honest && Double.random(in: 0..<1, using: &random) < honestBreaks {
+            for peer in outbound.sorted()
+            where party[peer] == .honest && Double.random(in: 0..<1, using: &random) < honestBreaks {
                 outbound.remove(peer)
                 scheduler.disconnected(peer, now: now)
             }
@@ -106,12 +107,12 @@ struct EclipseTests {
             }
             world.run(for: .seconds(1_200))
             #expect(world.honestOutbound >= 1, "seed \(seed): before the attack")
-            for round in 0..<6 {
-                for _ in 0..<5 { world.flood() }
+            for round in 0..<4 {
+                for _ in 0..<2 { world.flood() }
                 world.run(for: .seconds(1_800))
                 #expect(world.honestOutbound >= 1, "seed \(seed), round \(round)")
                 try world.restart(keepsAnchors: round % 2 == 0)
-                for _ in 0..<5 { world.flood() }
+                world.flood()
                 world.run(for: .seconds(120))
                 #expect(world.honestOutbound >= 1, "seed \(seed), round \(round), after a restart")
             }
@@ -166,7 +167,8 @@ struct EclipseTests {
             for number in 0..<5_000 {
                 let address = Fixture.address(150, 3, number / 250, number % 250)
                 let key = AddressBook.Key(Fixture.peer(number), address)
-                _ = inOneRange.add(key.peer, address, source: .inbound, teller: Fixture.host(number, 2, 3, 4), now: .seconds(9))
+                _ = inOneRange.add(
+                    key.peer, address, source: .inbound, teller: Fixture.host(number, 2, 3, 4), now: .seconds(9))
                 inOneRange.succeeded(key, now: .seconds(10))
             }
             let tried = configuration.triedBucketsPerRange * configuration.bucketSize

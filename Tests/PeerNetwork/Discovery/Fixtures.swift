@@ -6,7 +6,9 @@ enum Fixture {
     /// The peer of a number: a digest, so that its place in the key space is random.
     static func peer(_ number: Int) -> PeerID {
         let digest = Digest.sha256((0..<8).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) }).bytes
-        guard let peer = try? PeerID(multihash: [0x12, 0x20] + digest) else { preconditionFailure("32 bytes are an id") }
+        guard let peer = try? PeerID(multihash: [0x12, 0x20] + digest) else {
+            preconditionFailure("32 bytes are an id")
+        }
         return peer
     }
 

@@ -167,8 +167,7 @@ public struct KademliaLookup: Sendable {
 
     /// The nearest `k` of all paths that have not failed, few of a range.
     private func joined() -> [PeerID] {
-        let all = Set(paths.flatMap { $0.candidates.map(\.peer) }).compactMap { known[$0] }
-        let alive = all.filter { $0.state != .failed }.sorted { $0.distance < $1.distance }
+        let alive = known.values.filter { $0.state != .failed }.sorted { $0.distance < $1.distance }
         return diverse(alive.map(\.contact), limit: configuration.k).map(\.id)
     }
 

@@ -11,6 +11,8 @@ struct KademliaSchedule: Sendable {
 extension KademliaNode {
     /// Searches of the schedule's own that run side by side; the rest of the places is for callers.
     private static let backgroundLookups = 3
+    /// What finds no place for its search is tried again this much later, at the soonest.
+    private static let pace: Duration = .seconds(1)
     private static let expiryInterval: Duration = .seconds(300)
     /// Draws for a key with a prefix of so many bits need two to that power in the mean.
     private static let drawsPerBit = 8
@@ -25,7 +27,7 @@ extension KademliaNode {
         if let time = schedule.bootstrapAt { times.append(time) }
         if let time = schedule.republishAt.values.min() { times.append(time) }
         times.append(schedule.expireAt ?? now + KademliaNode.expiryInterval)
-        return max(now, times.min() ?? now + KademliaNode.expiryInterval)
+        return max(now + KademliaNode.pace, times.min() ?? now)
     }
 
     /// Ends searches that ran out of time, refreshes buckets, repeats announcements, and drops what has expired.

@@ -98,7 +98,8 @@ public final class MulticastDriver: Sendable {
         let channel = try await DatagramBootstrap(group: eventLoop)
             .channelOption(.socketOption(.so_reuseaddr), value: 1)
             .channelOption(
-                ChannelOptions.Types.SocketOption(level: .socket, name: .init(rawValue: SO_REUSEPORT)), value: 1)
+                ChannelOptions.Types.SocketOption(level: .socket, name: .init(rawValue: SO_REUSEPORT)), value: 1
+            )
             .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: DNSMessage.Limits.bytes))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -112,7 +113,8 @@ public final class MulticastDriver: Sendable {
             try await multicast.joinGroup(target, device: device).get()
             // The time to live that multicast DNS asks for (RFC 6762 section 11).
             let options: [(Int32, SocketOptionValue)] = [
-                (IP_MULTICAST_IF, SocketOptionValue(truncatingIfNeeded: number)), (IP_MULTICAST_TTL, 255), (IP_MULTICAST_LOOP, 1),
+                (IP_MULTICAST_IF, SocketOptionValue(truncatingIfNeeded: number)), (IP_MULTICAST_TTL, 255),
+                (IP_MULTICAST_LOOP, 1),
                 // Else every socket hears what any socket of this machine has joined.
                 (allGroupsOption, 0),
             ]

@@ -19,8 +19,15 @@ struct KademliaNetwork {
     var now: Duration = .seconds(1)
     let honest: [PeerID]
 
-    /// Nodes that each know, to begin with, a few others, and then search for themselves as a new node does.
-    init(count: Int, seed: UInt64, configuration: KademliaNode.Configuration = .init(), searches: Bool = true) {
+    /// How the nodes came to know one another.
+    enum Start {
+        /// Each knew three others and searched for itself, and once for each of its buckets, as the schedule does.
+        case joined
+        /// Each met all others, in a random order: what a network is after a long time.
+        case met
+    }
+
+    init(count: Int, seed: UInt64, start: Start, configuration: KademliaNode.Configuration = .init()) {
         random = PeerRandom(seed: seed)
         honest = (0..<count).map { Fixture.peer(Int(seed) * 100_000 + $0) }
         for (index, id) in honest.enumerated() {
@@ -29,16 +36,18 @@ struct KademliaNetwork {
             conduct[id] = .honest
             addressOf[id] = Fixture.ownRange(index)
         }
-        guard searches else { return }
+        if start == .met {
+            for id in honest {
+                for other in honest.shuffled(using: &random) where other != id { introduce(other, to: id) }
+            }
+            return
+        }
         for (index, id) in honest.enumerated() where index > 0 {
             for other in honest[..<index].shuffled(using: &random).prefix(3) { introduce(other, to: id) }
             _ = search(.closest(id.bytes), by: id)
         }
         // What a schedule does over time: the bucket refresh.
-        for _ in 0..<2 {
-            for id in honest { runTicks(of: id) }
-            now += configuration.refreshAfter
-        }
+        for id in honest { runTicks(of: id) }
     }
 
     mutating func introduce(_ other: PeerID, to id: PeerID) {
@@ -94,7 +103,9 @@ struct KademliaNetwork {
     private mutating func respond(_ id: PeerID, to message: KademliaMessage, from asker: PeerID) -> KademliaMessage? {
         switch conduct[id] {
         case .honest:
-            guard let bytes = try? nodes[id]?.respond(to: message.bytes, from: asker, now: now)?.bytes else { return nil }
+            guard let bytes = try? nodes[id]?.respond(to: message.bytes, from: asker, now: now)?.bytes else {
+                return nil
+            }
             return try? KademliaMessage(bytes)
         case .lies:
             let target = KademliaKey(hashing: message.key)
