@@ -35,8 +35,8 @@ public struct GossipPeerInfo: Equatable, Sendable {
     /// Outbound when we dialled, even if the peer dialled too.
     public var direction: Direction
     public var version: GossipProtocol
-    /// Keys of the address ranges that the peer's address is in (such as its /24); compared and counted only. The
-    /// first four count.
+    /// Keys of the address ranges that the peer's address is in (such as its /24); compared and counted only. Four at
+    /// most count, the first in order of text.
     public var addressRanges: [String]
 
     public init(
@@ -128,7 +128,6 @@ public enum GossipReason: String, CaseIterable, Sendable {
     case malformed = "sent bytes that are no RPC"
     case graylisted = "its score is below the graylist threshold"
     case tooManyPeers = "there are as many peers as may be"
-    case unknownPeer = "is not connected"
     case tooManyTopics = "is in more topics than a peer may be in"
     case topicNotJoined = "sent a message of a topic that we are not in"
     case wrongFields = "sent a message with fields that the signature policy forbids, or without some that it asks for"

@@ -14,12 +14,16 @@ public struct GossipRandom: RandomNumberGenerator, Sendable {
 
     /// For tests and simulations.
     public init(seed: UInt64) {
-        self.init(seed: Digest.blake2b256(withUnsafeBytes(of: seed.littleEndian) { Array($0) }))
+        self.init(seed: Digest.blake2b256(GossipRandom.bytes(seed)))
+    }
+
+    private static func bytes(_ value: UInt64) -> [UInt8] {
+        (0..<8).map { UInt8(truncatingIfNeeded: value >> UInt64(8 * $0)) }
     }
 
     public mutating func next() -> UInt64 {
         if let value = block.popLast() { return value }
-        let bytes = Digest.blake2b256(seed.bytes + withUnsafeBytes(of: counter.littleEndian) { Array($0) }).bytes
+        let bytes = Digest.blake2b256(seed.bytes + GossipRandom.bytes(counter)).bytes
         counter &+= 1
         block = stride(from: 0, to: bytes.count, by: 8).map { start in
             bytes[start..<start + 8].reversed().reduce(0) { $0 << 8 | UInt64($1) }

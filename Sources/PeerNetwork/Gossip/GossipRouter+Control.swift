@@ -21,7 +21,7 @@ extension GossipRouter {
             guard let refusal = refusal(ofGraft: topic, from: index, now: now) else {
                 // Only who is in a topic grafts; the announcement may have been lost.
                 hear(GossipRPC.Subscription(topic: topic, isSubscribed: true), from: index)
-                addToMesh(index, topic, now: now)
+                if topics[topic]?.subscribers.contains(index) == true { addToMesh(index, topic, now: now) }
                 continue
             }
             // Where the mesh is full, others may have room.

@@ -5,8 +5,9 @@ extension GossipRouter {
     /// Bytes that are no RPC weigh as much as this many breaches of the protocol: a peer that sends them again is
     /// graylisted.
     private static let malformedPenalty = 8
-    /// Senders of one message that are told apart while it is judged.
-    private static let senderLimit = 1_024
+    /// Senders of one message that are told apart while it is judged. Later ones neither gain nor lose by it, and may
+    /// get it back; a bound, since all seen messages keep theirs.
+    private static let senderLimit = 64
 
     // MARK: Publishing
 
@@ -53,7 +54,7 @@ extension GossipRouter {
             guard let peer = peers[index], let session = peer.session else { return false }
             if peer.isDirect || (chosen.contains(index) && !floods) { return true }
             return (floods || !session.hasMesh) && score(index) >= configuration.score.publishThreshold
-        } + (floods ? [] : chosen.filter { !state.subscribers.contains($0) })
+        }
     }
 
     private mutating func forward(
@@ -147,7 +148,8 @@ extension GossipRouter {
 
     mutating func conclude(_ id: GossipMessageID, _ verdict: GossipVerdict, now: Duration) {
         guard let entry = waiting.remove(id) else { return }
-        peers[entry.source]?.session?.waiting -= 1
+        // Of an earlier connection, if the peer has come back since.
+        if peers[entry.source]?.session?.waiting ?? 0 > 0 { peers[entry.source]?.session?.waiting -= 1 }
         let senders = seen[id]?.senders ?? [entry.source]
         let topic = entry.message.topic
         switch verdict {

@@ -9,11 +9,11 @@ import Primitives
 ///
 /// **How a message travels.** Each router keeps, for each topic that it is in, a *mesh*: some six neighbours (`degree`)
 /// to which every new message goes at once, and from which it comes. Neighbours are made by GRAFT and unmade by PRUNE;
-/// both ends agree, and after a PRUNE neither end tries again for a while (the back-off). Since a mesh may be cut, there
-/// is *gossip* beside it: with every heartbeat, ids of recent messages go to some peers outside the mesh (IHAVE), who
-/// ask for what they lack (IWANT). Own messages go to every peer of the topic (flood publish). Who publishes to a topic
-/// without being in it keeps a few peers for it (the *fanout*). Where all peers are in the mesh, as in a small
-/// network, gossip goes to mesh neighbours: else a message lost on its way would be lost.
+/// both ends agree, and after a PRUNE neither end tries again for a while (the back-off). Since a mesh may be cut,
+/// there is *gossip* beside it: with every heartbeat, ids of recent messages go to some peers outside the mesh (IHAVE),
+/// who ask for what they lack (IWANT). Own messages go to every peer of the topic (flood publish). Who publishes to a
+/// topic without being in it keeps a few peers for it (the *fanout*). Where all peers are in the mesh, as in a small
+/// network, gossip goes to mesh neighbours too: else a message lost on its way would stay lost.
 ///
 /// **Nothing is passed on unjudged.** A message that is new comes out as `deliver`; the owner's validator answers with
 /// `validated`. Only what is accepted goes on. An id, of the content or of author and sequence, tells new from known.

@@ -37,7 +37,7 @@ extension GossipMessage {
     /// Makes the key's owner the author of the message, and signs it.
     mutating func sign(_ key: SecretKey, sequence: UInt64) {
         author = PeerID(key.publicKey).bytes
-        self.sequence = withUnsafeBytes(of: sequence.bigEndian) { Array($0) }
+        self.sequence = (0..<8).map { UInt8(truncatingIfNeeded: sequence >> UInt64(56 - 8 * $0)) }
         signature = key.sign(signedBytes).bytes
     }
 

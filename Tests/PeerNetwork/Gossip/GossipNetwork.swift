@@ -120,6 +120,16 @@ final class GossipNetwork {
         for other in others { connect(node, other) }
     }
 
+    /// Nodes that others have left dial new ones, as a node does that has fewer links than it wants.
+    func redial(_ members: [Node], atLeast count: Int) {
+        for node in members where !down.contains(node) {
+            let missing = count - links[node, default: [:]].count
+            guard missing > 0 else { continue }
+            let strangers = members.filter { links[node]?[$0] == nil && $0 != node }
+            for other in strangers.shuffled(using: &random).prefix(missing) { connect(node, other) }
+        }
+    }
+
     // MARK: What nodes do
 
     func subscribe(_ members: [Node], _ topic: String) throws {
