@@ -119,10 +119,13 @@ public final class MulticastDriver: Sendable {
             try await sockets.unsafeSetSocketOption(
                 level: .init(IPPROTO_IP), name: .init(IP_ADD_MEMBERSHIP), value: membership
             ).get()
+            // Four bytes: the kernel reads a value of eight, as the library's options have, as another structure.
+            try await sockets.unsafeSetSocketOption(
+                level: .init(IPPROTO_IP), name: .init(IP_MULTICAST_IF), value: number
+            ).get()
             // The time to live that multicast DNS asks for (RFC 6762 section 11).
             let options: [(Int32, SocketOptionValue)] = [
-                (IP_MULTICAST_IF, SocketOptionValue(truncatingIfNeeded: number)), (IP_MULTICAST_TTL, 255),
-                (IP_MULTICAST_LOOP, 1),
+                (IP_MULTICAST_TTL, 255), (IP_MULTICAST_LOOP, 1),
                 // Else every socket hears what any socket of this machine has joined.
                 (allGroupsOption, 0),
             ]
