@@ -146,6 +146,7 @@ public struct PeerExchange: Sendable {
         if let last = asked[peer], now >= last, now - last < configuration.askInterval { return nil }
         if asked.count >= configuration.peerLimit {
             asked = asked.filter { now - $0.value < configuration.askInterval }
+            waitingFor.formIntersection(asked.keys)
             guard asked.count < configuration.peerLimit else { return nil }
         }
         asked[peer] = now

@@ -89,12 +89,16 @@ public final class MulticastDriver: Sendable {
         address.ipAddress.flatMap { try? IPAddress(version4: $0) }
     }
 
+    /// The bytes of an `in_addr` as they lie in memory.
+    private static func inMemory(_ address: IPAddress) -> UInt32 {
+        address.bytes.reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }.littleEndian
+    }
+
     private static func open(
         _ device: NIONetworkDevice, port: UInt16, state: NIOLoopBound<MulticastState>, eventLoop: any EventLoop
     ) async throws {
         guard let interface = device.address.flatMap(ip) else { return }
-        // As the bytes of an `in_addr` lie in memory.
-        let number = interface.bytes.reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }.littleEndian
+        let number = inMemory(interface)
         let channel = try await DatagramBootstrap(group: eventLoop)
             .channelOption(.socketOption(.so_reuseaddr), value: 1)
             .channelOption(
@@ -109,12 +113,19 @@ public final class MulticastDriver: Sendable {
             .bind(host: "0.0.0.0", port: Int(port)).get()
         do {
             let target = try SocketAddress(ipAddress: group, port: Int(port))
-            guard let multicast = channel as? any MulticastChannel else { return }
-            try await multicast.joinGroup(target, device: device).get()
+            guard let sockets = channel as? any SocketOptionProvider else { throw ChannelError.operationUnsupported }
+            // An `ip_mreq` of ip(7): two addresses of four bytes. `joinGroup` of the library refuses loopback.
+            let membership = (MulticastDriver.inMemory(try IPAddress(version4: group)), number)
+            try await sockets.unsafeSetSocketOption(
+                level: .init(IPPROTO_IP), name: .init(IP_ADD_MEMBERSHIP), value: membership
+            ).get()
+            // Four bytes: the kernel reads a value of eight, as the library's options have, as another structure.
+            try await sockets.unsafeSetSocketOption(
+                level: .init(IPPROTO_IP), name: .init(IP_MULTICAST_IF), value: number
+            ).get()
             // The time to live that multicast DNS asks for (RFC 6762 section 11).
             let options: [(Int32, SocketOptionValue)] = [
-                (IP_MULTICAST_IF, SocketOptionValue(truncatingIfNeeded: number)), (IP_MULTICAST_TTL, 255),
-                (IP_MULTICAST_LOOP, 1),
+                (IP_MULTICAST_TTL, 255), (IP_MULTICAST_LOOP, 1),
                 // Else every socket hears what any socket of this machine has joined.
                 (allGroupsOption, 0),
             ]

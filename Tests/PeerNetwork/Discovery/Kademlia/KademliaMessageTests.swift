@@ -99,7 +99,7 @@ struct KademliaMessageTests {
             } catch { refused += 1 }
             _ = try? node.respond(to: bytes, from: Fixture.peer(4 + round), now: .seconds(round))
         }
-        #expect(read > 500 && refused > 500, "seed \(seed): \(read) read, \(refused) refused")
+        #expect(read > 200 && refused > 500, "seed \(seed): \(read) read, \(refused) refused")
         #expect(node.providers.keyCount <= 5_000)
     }
 }
