@@ -135,6 +135,7 @@ extension PeerHost: ConnectionOwner {
         guard isFirst else { return }
         for listener in listeners { try? await listener.close() }
         for dial in dials { dial.cancel() }
+        for dial in dials { _ = await dial.value }
         await withTaskGroup(of: Void.self) { tasks in
             for connection in connections {
                 tasks.addTask {

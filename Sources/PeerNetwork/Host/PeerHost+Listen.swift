@@ -12,6 +12,9 @@ extension PeerHost {
         guard let target = address.tcpTarget, case .address(let ip) = target.host else {
             throw WireError(.unreachable, "\(address) is nothing to listen at (/ip4|ip6/…/tcp/…)", at: "listen")
         }
+        guard !state.withLock({ $0.isShutDown }) else {
+            throw WireError(.shutdown, "this node is shutting down", at: "listen")
+        }
         let channel: any Channel
         do {
             channel = try await ServerBootstrap(group: group)

@@ -110,7 +110,7 @@ public final class PeerStream: Sendable {
     public func reset(after time: Duration) -> StreamDeadline {
         let place = place
         return StreamDeadline(
-            connection.channel.eventLoop.scheduleTask(in: TimeAmount(time)) { [weak self] in
+            connection.schedule(after: time) { [weak self] in
                 self?.end(with: WireError(.timeout, "the deadline of \(time) passed", at: place), tellsPeer: true)
             })
     }
@@ -191,9 +191,9 @@ public final class PeerStream: Sendable {
 
 /// A deadline that can be taken back. Safe from any thread.
 public struct StreamDeadline: Sendable {
-    private let task: Scheduled<Void>
-    init(_ task: Scheduled<Void>) { self.task = task }
-    public func cancel() { task.cancel() }
+    private let task: Scheduled<Void>?
+    init(_ task: Scheduled<Void>?) { self.task = task }
+    public func cancel() { task?.cancel() }
 }
 
 // MARK: For the connection, on its thread
