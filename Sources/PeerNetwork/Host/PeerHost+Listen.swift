@@ -53,7 +53,11 @@ extension PeerHost {
             // A failed initializer closes the channel.
             return channel.eventLoop.makeFailedFuture(refusal)
         }
-        return prepare(channel, remote: remote, isInbound: true)
+        return prepare(channel, remote: remote, isInbound: true).flatMapErrorThrowing { error in
+            // Without its handler nobody else would count it out.
+            self.state.withLock { $0.forgetInbound(remote.ipAddress, wasAdmitted: false) }
+            throw error
+        }
     }
 
     /// Where this host listens, as the sockets say.

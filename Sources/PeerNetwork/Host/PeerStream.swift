@@ -60,7 +60,8 @@ public final class PeerStream: Sendable {
         }
     }
 
-    /// Writes bytes. Returns when they are on their way or wait in a buffer with room; they are in order.
+    /// Writes bytes. Returns when they are on their way or wait in a buffer with room; they are in order. A task that is
+    /// cancelled while it waits for room has written all the same.
     public func write(_ bytes: ByteBuffer) async throws(WireError) {
         guard bytes.readableBytes > 0 else { return }
         var failure: WireError?
@@ -153,21 +154,26 @@ public final class PeerStream: Sendable {
     }
 
     private func waitForRoom() async throws(WireError) {
-        await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let resumes = buffers.withLock { buffers -> Bool in
-                    if buffers.outboxBytes <= writeBuffer || buffers.failure != nil || Task.isCancelled { return true }
-                    buffers.nextWriter += 1
-                    buffers.writers[buffers.nextWriter] = continuation
-                    return false
+        while true {
+            let (failure, isFull) = buffers.withLock { ($0.failure, $0.outboxBytes > writeBuffer) }
+            if let failure { throw failure }
+            guard isFull else { return }
+            if Task.isCancelled { throw WireError(.cancelled, "the writing task was cancelled", at: place) }
+            await withTaskCancellationHandler {
+                await withCheckedContinuation { continuation in
+                    let resumes = buffers.withLock { buffers -> Bool in
+                        let isReady = buffers.outboxBytes <= writeBuffer || buffers.failure != nil
+                        if isReady || Task.isCancelled { return true }
+                        buffers.nextWriter += 1
+                        buffers.writers[buffers.nextWriter] = continuation
+                        return false
+                    }
+                    if resumes { continuation.resume() }
                 }
-                if resumes { continuation.resume() }
+            } onCancel: {
+                wake()
             }
-        } onCancel: {
-            wake()
         }
-        if let failure = buffers.withLock({ $0.failure }) { throw failure }
-        if Task.isCancelled { throw WireError(.cancelled, "the writing task was cancelled", at: place) }
     }
 
     private func wake() {
