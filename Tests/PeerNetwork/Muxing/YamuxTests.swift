@@ -271,7 +271,7 @@ struct YamuxTests {
     }
 
     /// A frame that is often almost right.
-    private static func random(_ random: inout TestRandom) -> ByteBuffer {
+    static func random(_ random: inout TestRandom) -> ByteBuffer {
         let isWild = Int.random(in: 0..<40, using: &random) == 0
         let kind = UInt8.random(in: 0...(isWild ? 9 : 3), using: &random)
         let flags = UInt16.random(in: 0...(isWild ? .max : 15), using: &random)
