@@ -63,7 +63,7 @@ extension PeerHost {
     /// Where this host listens, as the sockets say.
     public var listenAddresses: [Multiaddr] { state.withLock { $0.listening } }
 
-    /// Where peers can reach this host, as it tells them: what `advertise` was given, and the addresses of its listeners.
+    /// Where peers can reach this host, as it tells them: what `advertise` was given, and its listeners' addresses.
     public var addresses: [Multiaddr] {
         let (advertised, listening) = state.withLock { ($0.advertised, $0.listening) }
         var found = advertised

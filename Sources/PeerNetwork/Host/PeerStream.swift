@@ -60,8 +60,8 @@ public final class PeerStream: Sendable {
         }
     }
 
-    /// Writes bytes. Returns when they are on their way or wait in a buffer with room; they are in order. A task that is
-    /// cancelled while it waits for room has written all the same.
+    /// Writes bytes. Returns when they are on their way or wait in a buffer with room; they are in order. A task that
+    /// is cancelled while it waits for room has written all the same.
     public func write(_ bytes: ByteBuffer) async throws(WireError) {
         guard bytes.readableBytes > 0 else { return }
         var failure: WireError?
