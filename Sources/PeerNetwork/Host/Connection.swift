@@ -13,6 +13,8 @@ final class Connection: Sendable {
     private struct Mailbox: Sendable {
         var streams: [PeerStream] = []
         var isScheduled = false
+        /// The channel is closed: its thread may end at any time, and takes no more work.
+        var isClosed = false
     }
 
     private let handler: NIOLoopBoundBox<ConnectionHandler?>
@@ -30,47 +32,79 @@ final class Connection: Sendable {
 
     /// Has the connection look at a stream soon; many streams cost one change of threads.
     func attend(_ stream: PeerStream) {
-        let schedules = mailbox.withLock { mailbox -> Bool in
+        mailbox.withLock { mailbox in
+            guard !mailbox.isClosed else { return }
             mailbox.streams.append(stream)
-            defer { mailbox.isScheduled = true }
-            return !mailbox.isScheduled
+            guard !mailbox.isScheduled else { return }
+            mailbox.isScheduled = true
+            channel.eventLoop.execute { self.drain() }
         }
-        guard schedules else { return }
-        channel.eventLoop.execute {
-            let streams = self.mailbox.withLock { mailbox -> [PeerStream] in
-                defer { mailbox = Mailbox() }
-                return mailbox.streams
+    }
+
+    private func drain() {
+        let streams = mailbox.withLock { mailbox -> [PeerStream] in
+            defer {
+                mailbox.streams = []
+                mailbox.isScheduled = false
             }
-            self.handler.value?.attend(to: streams)
+            return mailbox.streams
+        }
+        handler.value?.attend(to: streams)
+    }
+
+    /// Runs the body on the channel's thread, unless the channel is closed. The lock keeps the thread alive meanwhile:
+    /// `detach` has to take it before the thread can end.
+    @discardableResult
+    private func perform(_ body: @escaping @Sendable (ConnectionHandler) -> Void) -> Bool {
+        mailbox.withLock { mailbox in
+            guard !mailbox.isClosed else { return false }
+            channel.eventLoop.execute { if let handler = self.handler.value { body(handler) } }
+            return true
+        }
+    }
+
+    /// Runs the body on the channel's thread after a time, unless the channel is closed then.
+    func schedule(after time: Duration, _ body: @escaping @Sendable () -> Void) -> Scheduled<Void>? {
+        mailbox.withLock { mailbox in
+            mailbox.isClosed ? nil : channel.eventLoop.scheduleTask(in: TimeAmount(time), body)
         }
     }
 
     /// Opens a stream for the first of the protocols that the peer speaks. With one protocol, and lazily, the stream is
     /// there at once, and an error shows when it is read.
     func open(_ protocols: [String], lazily: Bool) async throws(WireError) -> PeerStream {
-        let promise = channel.eventLoop.makePromise(of: PeerStream.self)
-        channel.eventLoop.execute {
-            guard let handler = self.handler.value else {
-                promise.fail(WireError(.closed, "the connection is closed", at: "connection"))
-                return
+        let outcome = await withCheckedContinuation { (continuation: CheckedContinuation<Opening, Never>) in
+            let runs = perform { handler in
+                handler.open(protocols, lazily: lazily) { continuation.resume(returning: $0) }
             }
-            handler.open(protocols, lazily: lazily, promise)
+            if !runs {
+                let error = WireError(.closed, "the connection is closed", at: "connection")
+                continuation.resume(returning: .failure(error))
+            }
         }
-        do { return try await promise.futureResult.get() } catch { throw WireError(wrapping: error) }
+        return try outcome.get()
     }
 
+    typealias Opening = Result<PeerStream, WireError>
+
     /// A handler of the peer's stream has returned.
-    func handlerEnded() { channel.eventLoop.execute { self.handler.value?.runningHandlers -= 1 } }
+    func handlerEnded() { perform { $0.runningHandlers -= 1 } }
 
     /// Says goodbye and closes; returns when the socket is closed.
     func close(_ reason: WireError) async {
-        channel.eventLoop.execute { self.handler.value?.leave(reason) }
+        perform { $0.leave(reason) }
         // A close that failed has closed too.
         try? await channel.closeFuture.get()
     }
 
     /// On the channel's thread, when the channel is closed: nothing more can be asked of it.
-    func detach() { handler.value = nil }
+    func detach() {
+        mailbox.withLock { mailbox in
+            mailbox.isClosed = true
+            mailbox.streams = []
+        }
+        handler.value = nil
+    }
 }
 
 extension WireError {

@@ -138,7 +138,8 @@ extension ConnectionHandler {
 
     private func beat(now: NIODeadline) {
         if let pinged = pulse.pinged {
-            if now - pinged > TimeAmount(configuration.keepAliveTimeout) {
+            // An answer may stand behind much data: as long as something comes, the peer is there.
+            if now - max(pinged, pulse.lastReceived) > TimeAmount(configuration.keepAliveTimeout) {
                 fail(WireError(.timeout, "the peer does not answer", at: "connection"))
             }
         } else if now - pulse.lastReceived > TimeAmount(configuration.keepAliveInterval) {

@@ -78,8 +78,8 @@ extension ConnectionHandler {
                 return
             }
             slot.stream = stream
-            slot.promise?.succeed(stream)
-            slot.promise = nil
+            slot.opening?(.success(stream))
+            slot.opening = nil
         case .listener(var listener):
             let agreed = try listener.receive(
                 &slot.input, into: &slot.output, supported: owner.speaks, list: owner.protocolIDs)
@@ -119,7 +119,7 @@ extension ConnectionHandler {
     func endSlot(_ number: UInt32, _ error: WireError) {
         guard let slot = slots.removeValue(forKey: number) else { return }
         slot.stream?.end(with: error, tellsPeer: false)
-        slot.promise?.fail(error)
+        slot.opening?(.failure(error))
     }
 
     func resetSlot(_ number: UInt32, _ error: WireError) {
@@ -129,9 +129,11 @@ extension ConnectionHandler {
 
     // MARK: Requests
 
-    func open(_ protocols: [String], lazily: Bool, _ promise: EventLoopPromise<PeerStream>) {
+    func open(
+        _ protocols: [String], lazily: Bool, _ done: @escaping @Sendable (Connection.Opening) -> Void
+    ) {
         guard case .open = phase, let now = context?.eventLoop.now, let first = protocols.first else {
-            promise.fail(WireError(.closed, "the connection is closed", at: "connection"))
+            done(.failure(WireError(.closed, "the connection is closed", at: "connection")))
             return
         }
         do throws(WireError) {
@@ -144,15 +146,15 @@ extension ConnectionHandler {
                 slot.stream = stream
                 slots[number] = slot
                 // The first use of the stream sends the proposal, in one frame with what is written.
-                promise.succeed(stream)
+                done(.success(stream))
                 return
             }
-            slot.promise = promise
+            slot.opening = done
             slots[number] = slot
             makeReady(number)
             pump()
         } catch {
-            promise.fail(error)
+            done(.failure(error))
         }
     }
 

@@ -48,7 +48,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         /// Bytes of the negotiation that are to be sent before the stream's own.
         var output = ByteBuffer()
         /// Who waits for the outcome of the negotiation.
-        var promise: EventLoopPromise<PeerStream>?
+        var opening: (@Sendable (Connection.Opening) -> Void)?
         var isReady = false
         var wantsEnd = false
         var begun: NIODeadline
@@ -232,7 +232,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         slots = [:]
         for slot in ended.values {
             slot.stream?.end(with: error, tellsPeer: false)
-            slot.promise?.fail(error)
+            slot.opening?(.failure(error))
         }
         guard !isFinished else { return }
         isFinished = true

@@ -24,6 +24,12 @@ extension IPAddress {
         return .v4(UInt32(truncatingIfNeeded: low))
     }
 
+    /// What one customer of a network has: the address, or the /64 of version 6 that it lies in.
+    var owner: IPAddress {
+        guard case .v6(let high, _) = self else { return self }
+        return .v6(high, 0)
+    }
+
     func socketAddress(port: UInt16) throws(WireError) -> SocketAddress {
         do { return try SocketAddress(ipAddress: description, port: Int(port)) } catch {
             throw WireError(wrapping: error)

@@ -94,7 +94,7 @@ extension PeerHost: ConnectionOwner {
         }
         let configuration = configuration
         return state.withLock { state -> WireError? in
-            let sameAddress = remote.ipAddress.map { state.inboundByAddress[$0] ?? 0 } ?? 0
+            let sameAddress = remote.ipAddress.map { state.inboundByAddress[$0.owner] ?? 0 } ?? 0
             guard !state.isShutDown else { return WireError(.shutdown, "this node is shutting down", at: "host") }
             guard state.inbound < configuration.inboundConnectionLimit else {
                 return WireError(.limit, "\(state.inbound) inbound connections", at: "host")
@@ -107,7 +107,7 @@ extension PeerHost: ConnectionOwner {
             }
             state.inbound += 1
             state.handshakes += 1
-            if let address = remote.ipAddress { state.inboundByAddress[address] = sameAddress + 1 }
+            if let address = remote.ipAddress { state.inboundByAddress[address.owner] = sameAddress + 1 }
             return nil
         }
     }
@@ -135,6 +135,7 @@ extension PeerHost: ConnectionOwner {
         guard isFirst else { return }
         for listener in listeners { try? await listener.close() }
         for dial in dials { dial.cancel() }
+        for dial in dials { _ = await dial.value }
         await withTaskGroup(of: Void.self) { tasks in
             for connection in connections {
                 tasks.addTask {
@@ -156,7 +157,7 @@ extension HostState {
     mutating func forgetInbound(_ address: IPAddress?, wasAdmitted: Bool) {
         inbound -= 1
         if !wasAdmitted { handshakes -= 1 }
-        guard let address, let count = inboundByAddress[address] else { return }
-        inboundByAddress[address] = count > 1 ? count - 1 : nil
+        guard let owner = address?.owner, let count = inboundByAddress[owner] else { return }
+        inboundByAddress[owner] = count > 1 ? count - 1 : nil
     }
 }

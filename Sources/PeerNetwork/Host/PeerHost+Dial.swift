@@ -7,24 +7,8 @@ extension PeerHost {
     /// peer at the same time share one dial.
     public func connect(to peer: PeerID, at addresses: [Multiaddr]) async throws(WireError) {
         guard peer != self.peer else { throw WireError(.refused, "that is this node", at: "dial") }
-        let task = state.withLock { state -> Task<Result<Connection, WireError>, Never>? in
-            if state.connections[peer] != nil { return nil }
-            if let running = state.dialing[peer] { return running }
-            let task = Task<Result<Connection, WireError>, Never> {
-                let outcome: Result<Connection, WireError>
-                do throws(WireError) {
-                    outcome = .success(try await self.dial(peer, addresses))
-                } catch {
-                    outcome = .failure(error)
-                }
-                self.state.withLock { $0.dialing[peer] = nil }
-                return outcome
-            }
-            state.dialing[peer] = task
-            return task
-        }
-        guard let task else { return }
-        _ = try await task.value.get()
+        if isConnected(to: peer) { return }
+        _ = try await dialShared(peer, addresses, as: Multiaddr([.p2p(peer)]))
     }
 
     /// Connects to whoever answers at an address, or to the peer that the address names; answers who it is.
@@ -34,7 +18,31 @@ extension PeerHost {
             try await connect(to: peer, at: [address])
             return peer
         }
-        return try await dial(nil, [address]).peer
+        return try await dialShared(nil, [address], as: address).peer
+    }
+
+    /// Joins the dial of that name, or starts it. `shutdown` waits for all of them.
+    private func dialShared(
+        _ peer: PeerID?, _ addresses: [Multiaddr], as name: Multiaddr
+    ) async throws(WireError) -> Connection {
+        let task = state.withLock { state -> Task<Result<Connection, WireError>, Never>? in
+            if state.isShutDown { return nil }
+            if let running = state.dialing[name] { return running }
+            let task = Task<Result<Connection, WireError>, Never> {
+                let outcome: Result<Connection, WireError>
+                do throws(WireError) {
+                    outcome = .success(try await self.dial(peer, addresses))
+                } catch {
+                    outcome = .failure(error)
+                }
+                self.state.withLock { $0.dialing[name] = nil }
+                return outcome
+            }
+            state.dialing[name] = task
+            return task
+        }
+        guard let task else { throw WireError(.shutdown, "this node is shutting down", at: "dial") }
+        return try await task.value.get()
     }
 
     private func dial(_ peer: PeerID?, _ addresses: [Multiaddr]) async throws(WireError) -> Connection {
@@ -77,19 +85,23 @@ extension PeerHost {
     ) async throws(WireError) -> Connection {
         let loop = group.next()
         let promise = loop.makePromise(of: Connection.self)
+        // Known before it is connected, so that a cancelled dial does not wait for the system's answer.
+        let channel = Mutex<(any Channel)?>(nil)
+        let bootstrap = ClientBootstrap(group: loop)
+            .connectTimeout(TimeAmount(configuration.dialTimeout))
+            .channelOption(.socketOption(.so_keepalive), value: 1)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelInitializer { made in
+                channel.withLock { $0 = made }
+                return self.prepare(made, remote: remote, isInbound: false, expected: peer, promise)
+            }
         do {
-            let channel = try await ClientBootstrap(group: loop)
-                .connectTimeout(TimeAmount(configuration.dialTimeout))
-                .channelOption(.socketOption(.so_keepalive), value: 1)
-                .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-                .channelInitializer { channel in
-                    self.prepare(channel, remote: remote, isInbound: false, expected: peer, promise)
-                }
-                .connect(to: address).get()
             return try await withTaskCancellationHandler {
-                try await promise.futureResult.get()
+                _ = try await bootstrap.connect(to: address).get()
+                if Task.isCancelled { channel.withLock { $0 }?.close(promise: nil) }
+                return try await promise.futureResult.get()
             } onCancel: {
-                channel.close(promise: nil)
+                channel.withLock { $0 }?.close(promise: nil)
             }
         } catch {
             promise.fail(error)

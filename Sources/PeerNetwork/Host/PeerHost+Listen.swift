@@ -12,6 +12,9 @@ extension PeerHost {
         guard let target = address.tcpTarget, case .address(let ip) = target.host else {
             throw WireError(.unreachable, "\(address) is nothing to listen at (/ip4|ip6/…/tcp/…)", at: "listen")
         }
+        guard !state.withLock({ $0.isShutDown }) else {
+            throw WireError(.shutdown, "this node is shutting down", at: "listen")
+        }
         let channel: any Channel
         do {
             channel = try await ServerBootstrap(group: group)
@@ -50,13 +53,17 @@ extension PeerHost {
             // A failed initializer closes the channel.
             return channel.eventLoop.makeFailedFuture(refusal)
         }
-        return prepare(channel, remote: remote, isInbound: true)
+        return prepare(channel, remote: remote, isInbound: true).flatMapErrorThrowing { error in
+            // Without its handler nobody else would count it out.
+            self.state.withLock { $0.forgetInbound(remote.ipAddress, wasAdmitted: false) }
+            throw error
+        }
     }
 
     /// Where this host listens, as the sockets say.
     public var listenAddresses: [Multiaddr] { state.withLock { $0.listening } }
 
-    /// Where peers can reach this host, as it tells them: what `advertise` was given, and the addresses of its listeners.
+    /// Where peers can reach this host, as it tells them: what `advertise` was given, and its listeners' addresses.
     public var addresses: [Multiaddr] {
         let (advertised, listening) = state.withLock { ($0.advertised, $0.listening) }
         var found = advertised

@@ -167,7 +167,8 @@ struct HostState: Sendable {
     var listeners: [any Channel] = []
     var listening: [Multiaddr] = []
     var advertised: [Multiaddr] = []
-    var dialing: [PeerID: Task<Result<Connection, WireError>, Never>] = [:]
+    /// By the peer, or the address where nobody in particular is expected.
+    var dialing: [Multiaddr: Task<Result<Connection, WireError>, Never>] = [:]
     /// Of connected peers.
     var identities: [PeerID: PeerIdentity] = [:]
     var roundTrips: [PeerID: RoundTrips] = [:]

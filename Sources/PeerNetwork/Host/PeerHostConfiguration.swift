@@ -12,7 +12,7 @@ public struct PeerHostConfiguration: Sendable {
     /// How long the choice of a stream's protocol may take.
     public var negotiationTimeout: Duration = .seconds(10)
     /// How long a peer may leave bytes unread that the socket offers it.
-    public var stallTimeout: Duration = .seconds(30)
+    public var stallTimeout: Duration = .seconds(60)
     /// How long a stream that this side has closed may wait for the other side to close it too.
     public var lingerTimeout: Duration = .seconds(30)
     /// Silence after which the peer is asked whether it is still there.
@@ -24,7 +24,7 @@ public struct PeerHostConfiguration: Sendable {
     public var inboundConnectionLimit = 256
     /// Connections of peers that are still in their handshake.
     public var handshakeLimit = 64
-    /// Connections from one IP address.
+    /// Connections from one IP address, or from one /64 of version 6, which one customer has.
     public var connectionsPerAddress = 64
     /// Connections to one peer; two, so that peers who dial one another at the same time keep both.
     public var connectionsPerPeer = 2

@@ -15,7 +15,8 @@ extension PeerStream {
         try await write(message)
     }
 
-    /// The next message, or nil when the peer has ended its side between messages.
+    /// The next message, or nil when the peer has ended its side between messages. After an error the stream is of no
+    /// further use for messages: where the next one starts is not known.
     ///
     /// - Parameter limit: the longest message in bytes; a longer one is an error before memory is taken for it.
     public func readMessage(limit: Int) async throws(WireError) -> [UInt8]? {

@@ -60,7 +60,8 @@ public final class PeerStream: Sendable {
         }
     }
 
-    /// Writes bytes. Returns when they are on their way or wait in a buffer with room; they are in order.
+    /// Writes bytes. Returns when they are on their way or wait in a buffer with room; they are in order. A task that
+    /// is cancelled while it waits for room has written all the same.
     public func write(_ bytes: ByteBuffer) async throws(WireError) {
         guard bytes.readableBytes > 0 else { return }
         var failure: WireError?
@@ -110,7 +111,7 @@ public final class PeerStream: Sendable {
     public func reset(after time: Duration) -> StreamDeadline {
         let place = place
         return StreamDeadline(
-            connection.channel.eventLoop.scheduleTask(in: TimeAmount(time)) { [weak self] in
+            connection.schedule(after: time) { [weak self] in
                 self?.end(with: WireError(.timeout, "the deadline of \(time) passed", at: place), tellsPeer: true)
             })
     }
@@ -153,21 +154,26 @@ public final class PeerStream: Sendable {
     }
 
     private func waitForRoom() async throws(WireError) {
-        await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let resumes = buffers.withLock { buffers -> Bool in
-                    if buffers.outboxBytes <= writeBuffer || buffers.failure != nil || Task.isCancelled { return true }
-                    buffers.nextWriter += 1
-                    buffers.writers[buffers.nextWriter] = continuation
-                    return false
+        while true {
+            let (failure, isFull) = buffers.withLock { ($0.failure, $0.outboxBytes > writeBuffer) }
+            if let failure { throw failure }
+            guard isFull else { return }
+            if Task.isCancelled { throw WireError(.cancelled, "the writing task was cancelled", at: place) }
+            await withTaskCancellationHandler {
+                await withCheckedContinuation { continuation in
+                    let resumes = buffers.withLock { buffers -> Bool in
+                        let isReady = buffers.outboxBytes <= writeBuffer || buffers.failure != nil
+                        if isReady || Task.isCancelled { return true }
+                        buffers.nextWriter += 1
+                        buffers.writers[buffers.nextWriter] = continuation
+                        return false
+                    }
+                    if resumes { continuation.resume() }
                 }
-                if resumes { continuation.resume() }
+            } onCancel: {
+                wake()
             }
-        } onCancel: {
-            wake()
         }
-        if let failure = buffers.withLock({ $0.failure }) { throw failure }
-        if Task.isCancelled { throw WireError(.cancelled, "the writing task was cancelled", at: place) }
     }
 
     private func wake() {
@@ -191,9 +197,9 @@ public final class PeerStream: Sendable {
 
 /// A deadline that can be taken back. Safe from any thread.
 public struct StreamDeadline: Sendable {
-    private let task: Scheduled<Void>
-    init(_ task: Scheduled<Void>) { self.task = task }
-    public func cancel() { task.cancel() }
+    private let task: Scheduled<Void>?
+    init(_ task: Scheduled<Void>?) { self.task = task }
+    public func cancel() { task?.cancel() }
 }
 
 // MARK: For the connection, on its thread
