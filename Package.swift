@@ -142,7 +142,7 @@ let package = Package(
             name: "Node",
             dependencies: [
                 "Primitives", "Ledger", "Tokens", "Reputation", "Privacy", "Federation", "Market", "PluginHost",
-                "Storage", "TaskRunner", "Training", .product(name: "TOMLKit", package: "TOMLKit"),
+                "PeerNetwork", "Storage", "TaskRunner", "Training", .product(name: "TOMLKit", package: "TOMLKit"),
                 .product(name: "Logging", package: "swift-log"),
             ], path: "Sources/Node", swiftSettings: strict),
         .target(
@@ -191,7 +191,8 @@ let package = Package(
         tests(
             "PeerNetwork",
             [
-                "PeerNetwork", "Primitives", "CSodium", .product(name: "NIOCore", package: "swift-nio"),
+                "PeerNetwork", "Primitives", "CSodium", .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOEmbedded", package: "swift-nio"),
             ], exclude: ["Interop/libp2p_peer.py"]),
         tests("Training", ["Training", "CKernels", "Primitives"]),
@@ -207,9 +208,8 @@ let package = Package(
         tests(
             "Node",
             [
-                "Node", "NodeAPI", "Federation", "Ledger", "PluginHost", "Primitives", "Privacy", "Storage",
-                "TaskRunner", "Tokens",
-                "Training", .product(name: "Logging", package: "swift-log"),
+                "Node", "NodeAPI", "Federation", "Ledger", "PeerNetwork", "PluginHost", "Primitives", "Privacy",
+                "Storage", "TaskRunner", "Tokens", "Training", .product(name: "Logging", package: "swift-log"),
             ]),
         .target(
             name: "NodeAPIFixture", dependencies: ["NodeAPI", "Node", "Primitives"], path: "Tests/NodeAPI/Fixture",

@@ -106,7 +106,9 @@ struct PluginsBenchmark {
         let record = UnsafeRawBufferPointer(bytes)
         var failures = 0
         let time = leastTime(calls: calls) {
-            do throws(PluginError) { if try instance.stepInPlace(record) != 0 { failures += 1 } } catch { failures += 1 }
+            do throws(PluginError) { if try instance.stepInPlace(record) != 0 { failures += 1 } } catch {
+                failures += 1
+            }
         }
         guard failures == 0 else { throw Failure(description: "the plugin refused the event, or answered it") }
         return time

@@ -77,13 +77,15 @@ extension NodeRuntime: NodeService {
         switch verified {
         case .failure(let refusal): throw Self.refused(refusal)
         case .success(let transaction):
-            return try await query { host in
+            let outcome: SubmissionOutcome = try await query { host in
                 try host.admit([transaction])
                 guard let refusal = host.refusal(of: transaction.id) else { return .pending(id: transaction.id) }
                 // Sent again after its block was made, as after a lost answer.
                 if let receipt = try Self.receipt(of: transaction.id, host) { return .decided(receipt) }
                 throw Self.refused(refusal)
             }
+            if let network, case .pending = outcome { await network.tell(envelope) }
+            return outcome
         }
     }
 

@@ -25,6 +25,8 @@ public final class NodeRuntime: Sendable {
     /// The account that jobs name to have this node aggregate for them.
     public let aggregator: AccountID?
     private let aggregatorKey: SecretKey?
+    /// Nil for a node that stays by itself.
+    let network: NodeNetwork?
 
     /// The modules of every chain that this program executes, in the order of their rules.
     public static var modules: [any LedgerModule] {
@@ -39,6 +41,7 @@ public final class NodeRuntime: Sendable {
         let genesis = try Genesis.decode(genesisBytes)
         let key = try SecretKey.load(from: configuration.keyFile)
         let aggregatorKey = try configuration.aggregatorKeyFile.map { try SecretKey.load(from: $0) }
+        let networkConfiguration = try configuration.network()
         let objects = try ObjectStore(
             folder: configuration.objectFolder, limitBytes: configuration.objectLimitBytes,
             storeLimitBytes: configuration.objectStoreLimitBytes)
@@ -68,10 +71,28 @@ public final class NodeRuntime: Sendable {
             host.start()
             return host
         }
+        let network: NodeNetwork?
+        do {
+            network = try await startNetwork(
+                networkConfiguration,
+                ChainAccess(kernel: kernel, signal: signal, genesis: genesis, ownKey: key.publicKey), logger)
+        } catch {
+            await kernel.stop()
+            throw error
+        }
         return NodeRuntime(
             configuration: configuration, genesisBytes: genesisBytes, chain: genesis.chain, kernel: kernel,
             signal: signal, objects: objects, logger: logger, plugins: [status], validatorKey: key.publicKey,
-            aggregatorKey: aggregatorKey)
+            aggregatorKey: aggregatorKey, network: network)
+    }
+
+    static func startNetwork(
+        _ configuration: NetworkConfiguration, _ chain: ChainAccess, _ logger: Logger
+    ) async throws -> NodeNetwork? {
+        guard configuration.isOn else { return nil }
+        let network = try NodeNetwork(configuration, chain: chain, logger: logger)
+        try await network.start()
+        return network
     }
 
     /// A validator that forgets a block after a loss of power could sign another one of that height.
@@ -113,7 +134,7 @@ public final class NodeRuntime: Sendable {
     init(
         configuration: NodeConfiguration, genesisBytes: [UInt8], chain: CID, kernel: SerialThread<KernelHost>,
         signal: CommitSignal, objects: ObjectStore, logger: Logger, plugins: [NodeStatus.PluginStatus],
-        validatorKey: PublicKey, aggregatorKey: SecretKey?
+        validatorKey: PublicKey, aggregatorKey: SecretKey?, network: NodeNetwork? = nil
     ) {
         self.configuration = configuration
         self.genesisBytes = genesisBytes
@@ -125,6 +146,7 @@ public final class NodeRuntime: Sendable {
         self.plugins = plugins
         self.validatorKey = validatorKey
         self.aggregatorKey = aggregatorKey
+        self.network = network
         aggregator = aggregatorKey.map { AccountID($0.publicKey) }
     }
 
@@ -139,6 +161,7 @@ public final class NodeRuntime: Sendable {
         } else {
             while !Task.isCancelled { try? await Task.sleep(for: .seconds(3_600)) }
         }
+        await network?.stop()
         await kernel.stop()
     }
 }

@@ -61,13 +61,14 @@ struct PageScript {
 }
 
 @Suite struct DocumentationTests {
-    static let tutorial = URL(filePath: #filePath).resolvingSymlinksInPath().deletingLastPathComponent()
-        .deletingLastPathComponent().deletingLastPathComponent()
-        .appending(path: "Sources/Vinculum.docc/Tutorials/FederationByHand.md")
+    static let tutorials = URL(filePath: #filePath).resolvingSymlinksInPath().deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent().appending(path: "Sources/Vinculum.docc/Tutorials")
 
-    @Test(.enabled(if: StagedProgram.isThere, StagedProgram.missing))
-    func theTutorialDoesWhatItSays() throws {
-        let page = PageScript(try String(contentsOf: Self.tutorial, encoding: .utf8))
+    @Test(
+        .enabled(if: StagedProgram.isThere, StagedProgram.missing),
+        arguments: ["FederationByHand.md", "JoinTwoMachines.md"])
+    func theTutorialDoesWhatItSays(name: String) throws {
+        let page = PageScript(try String(contentsOf: Self.tutorials.appending(path: name), encoding: .utf8))
         #expect(page.blocks.count >= 7)
         let folder = try StagedProgram.openFolder()
         let trouble = try page.run(in: folder, path: "\(StagedProgram.prefix ?? "")/bin")

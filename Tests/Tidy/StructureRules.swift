@@ -46,7 +46,7 @@ enum StructureRules {
     static let arrows: [String: Set<String>] = {
         let modules: Set<String> = ["Tokens", "Reputation", "Privacy", "Federation", "Market"]
         let ledger: Set<String> = ["Ledger", "Storage", "Primitives"]
-        let node = modules.union(ledger).union(["PluginHost", "TaskRunner", "Training", "CVinculum"])
+        let node = modules.union(ledger).union(["PeerNetwork", "PluginHost", "TaskRunner", "Training", "CVinculum"])
         return [
             "Primitives": [], "Storage": ["Primitives"], "Ledger": ["Primitives", "Storage"],
             "Modules/Tokens": ["Ledger", "Primitives"],
@@ -54,7 +54,7 @@ enum StructureRules {
             "Modules/Privacy": ["Ledger", "Primitives", "Tokens"],
             "Modules/Federation": ["Ledger", "Primitives", "Tokens", "Reputation", "Privacy"],
             "Modules/Market": ["Ledger", "Primitives", "Tokens", "Reputation"],
-            "Training": ["Primitives", "CKernels"], "PluginKit": ["CVinculum"],
+            "PeerNetwork": ["Primitives"], "Training": ["Primitives", "CKernels"], "PluginKit": ["CVinculum"],
             "PluginHost": ["CVinculum", "Primitives"], "TaskRunner": ["PluginHost", "Primitives", "CVinculum"],
             "Node": node, "NodeAPI": node.union(["Node"]), "vinculum": node.union(["Node", "NodeAPI"]),
             "Trainer": ["Training", "Primitives", "CKernels"], "Benchmarks": node.union(["Node", "NodeAPI"]),

@@ -37,6 +37,11 @@ public struct Mempool {
     public var count: Int { ids.count }
     public func contains(_ id: Digest) -> Bool { ids.contains(id) }
 
+    /// What waits, the oldest first, so many at most: for nodes that have not heard of it.
+    public func waiting(atMost limit: Int) -> [VerifiedTransaction] {
+        lanes.values.flatMap(\.waiting).sorted { $0.arrival < $1.arrival }.prefix(limit).map(\.transaction)
+    }
+
     /// Takes a transaction in. `expected` is the sequence at which the state has its lane. Refuses a duplicate, a
     /// sequence that is past or would leave a gap, one more than an account may have waiting, and a replacement whose
     /// fee limit is not a tenth above the one that waits.

@@ -36,6 +36,10 @@ public struct NodeConfiguration: Sendable {
     }
     public var allowedUnsigned: [String] { resolved.list("plugins.allow_unsigned_sha256") }
     public var isolationPolicy: IsolationPolicy { PluginKeys.policy(resolved) }
+    /// - Throws: `ConfigurationError` naming the address that is none.
+    public func network() throws(ConfigurationError) -> NetworkConfiguration {
+        try NetworkConfiguration(resolved, keyFile: path("network.key_file"), folder: path("network.folder"))
+    }
     public var logLevel: String { resolved.text("log.level") }
     public var logFormat: String { resolved.text("log.format") }
     /// Nil where the socket is switched off.
@@ -65,11 +69,12 @@ public struct NodeConfiguration: Sendable {
             "api": "The local HTTP interface. A Unix socket is guarded by its file mode (0600), TCP by a bearer token.",
             "aggregator": "Aggregating updates for jobs that name this node's aggregator account.",
             "objects": "Content-addressed files: models, updates, evidence.",
+            "network": "Other nodes of the same chain. Without an address, a peer or mDNS the node stays by itself.",
             "plugins": "Which plugins are loaded. A plugin's own settings go in [plugin.ID]; the plugin checks them.",
             "log": "What the node writes to standard error.",
         ],
         openTables: ["plugin"],
-        keys: nodeKeys + apiKeys)
+        keys: nodeKeys + NetworkConfiguration.keys + apiKeys)
 
     private static let nodeKeys: [ConfigurationKey] = ledgerKeys + PluginKeys.keys + logKeys
 

@@ -19,6 +19,8 @@ public protocol NodeService: Sendable {
     /// Never throws for a sick node: the answer says what is wrong.
     func health() async throws(ServiceError) -> NodeHealth
     func metrics() async throws(ServiceError) -> [MetricSample]
+    /// The node among others: its own addresses, its peers and their conduct.
+    func networkStatus() async throws(ServiceError) -> NetworkStatus
     /// The genesis document, encoded; its CID is the chain's id.
     func genesis() async throws(ServiceError) -> [UInt8]
 

@@ -139,6 +139,10 @@ public struct NodeClient: NodeService {
         return samples
     }
 
+    public func networkStatus() async throws(ServiceError) -> NetworkStatus {
+        try NetworkStatus(wire: try await read("/v1/network"))
+    }
+
     public func genesis() async throws(ServiceError) -> [UInt8] {
         try await send(.init(method: "GET", target: "/v1/genesis", timeout: timeout)).body
     }

@@ -59,7 +59,7 @@ struct APIResponder: HTTPResponder {
         _ route: APIRoute, _ parameter: String, _ request: Request, _ query: QueryParameters
     ) async throws -> Response {
         switch route {
-        case .health, .metrics, .status, .genesis: try query.allow()
+        case .health, .metrics, .status, .network, .genesis: try query.allow()
         default: break
         }
         switch route {
@@ -68,6 +68,7 @@ struct APIResponder: HTTPResponder {
             return present(health.wire, request, status: health.healthy ? .ok : .serviceUnavailable)
         case .metrics: return try await metrics(request)
         case .status: return present(try await service.status().wire, request)
+        case .network: return present(try await service.networkStatus().wire, request)
         case .genesis: return bytes(try await service.genesis(), type: WireFormat.cborType)
         case .submit, .transaction, .slot, .receipt:
             return try await transactionAnswer(route, parameter, request, query)

@@ -2,7 +2,8 @@ import Node
 
 /// Every route of the interface. `openapi.yaml` describes the same ones: a test compares them both ways.
 public enum APIRoute: String, CaseIterable, Sendable {
-    case health, metrics, status, genesis, submit, transaction, slot, receipt, account, state, values, list, headers,
+    case health, metrics, status, network, genesis, submit, transaction, slot, receipt, account, state, values, list,
+        headers,
         events
     case getCursor, putCursor, getObject, headObject, putObject
 
@@ -12,6 +13,7 @@ public enum APIRoute: String, CaseIterable, Sendable {
         case .health: "GET /health"
         case .metrics: "GET /metrics"
         case .status: "GET /v1/status"
+        case .network: "GET /v1/network"
         case .genesis: "GET /v1/genesis"
         case .submit: "POST /v1/transactions"
         case .transaction: "GET /v1/transactions/{id}"

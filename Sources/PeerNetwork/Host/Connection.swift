@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 import Synchronization
 
@@ -108,8 +109,15 @@ final class Connection: Sendable {
 }
 
 extension WireError {
-    /// An error of ours as it is; another one as the system's.
+    /// An error of ours as it is; another one as the system's. That the other side is gone may come as an error of a
+    /// read or a write, and means the same as an end.
     init(wrapping error: any Error) {
-        self = (error as? WireError) ?? WireError(.system, "\(error)", at: "socket")
+        if let error = error as? WireError {
+            self = error
+        } else if let error = error as? IOError, [ECONNRESET, EPIPE, ENOTCONN].contains(error.errnoCode) {
+            self = WireError(.closed, "\(error)", at: "socket")
+        } else {
+            self = WireError(.system, "\(error)", at: "socket")
+        }
     }
 }

@@ -30,12 +30,25 @@ struct InitNode: VinculumCommand {
             examples: [
                 ("vinculum init", "in ~/.vinculum"),
                 ("vinculum init node --data ./node --tokens 5000000", "elsewhere, with another supply"),
+                ("vinculum init --listen /ip4/0.0.0.0/tcp/4001", "one that other nodes can join"),
+                ("vinculum init --join genesis.dagcbor --peer ADDRESS", "a node of a chain that is there already"),
             ],
             limits: "Never overwrites: a folder with a node's files is refused. Killed midway, it goes on when run "
                 + "again.",
-            exits: [.ok, .failed, .usage, .exists]
+            exits: [.ok, .failed, .usage, .notFound, .exists, .notProven]
         ).text)
 
+    @Option(
+        help: ArgumentHelp(
+            "Join the chain of this genesis: the node follows it, and makes none of its own.", valueName: "file"))
+    var join: String?
+    @Option(
+        help: ArgumentHelp(
+            "Where other nodes reach this one; may be given again (network.listen).", valueName: "address"))
+    var listen: [String] = []
+    @Option(
+        help: ArgumentHelp("A peer that is always dialled, with its id; may be given again.", valueName: "address"))
+    var peer: [String] = []
     @Option(
         help: ArgumentHelp(
             "The least time from a waiting transaction to its block, a parameter of the new chain.",
@@ -53,7 +66,10 @@ struct InitNode: VinculumCommand {
         try made.begin(
             mode: 0o700, others: ["genesis.dagcbor", "keys/node.key", "keys/main.key", "keys/aggregator.key"],
             hint: "choose another folder with --data, or start that node with `vinculum run`")
+        let joined = try join.map { try Self.genesis($0) }
+        let settings = try networkSettings()
         let validator = try made.key("node")
+        if let joined { return try follow(joined, settings, made, root) }
         let owner = try made.key("main")
         _ = try made.key("aggregator")
         let account = AccountID(owner.publicKey)
@@ -66,7 +82,8 @@ struct InitNode: VinculumCommand {
         _ = try BearerToken.loadOrCreate(at: "\(root)/keys/api.token")
         try DurableFile.replace("\(root)/genesis.dagcbor", with: genesis.encoded())
         try made.finish(
-            NodeConfiguration.schema.documentedFile(["aggregator.key_file": .text("keys/aggregator.key")]))
+            NodeConfiguration.schema.documentedFile(
+                settings.merging(["aggregator.key_file": .text("keys/aggregator.key")]) { one, _ in one }))
         let next = root == FolderOptions.usualFolder ? "vinculum run" : "vinculum run --data \(root)"
         output.emit(
             "init",
@@ -82,6 +99,57 @@ struct InitNode: VinculumCommand {
             return facts.text(style) + "\n\nStart it with:\n  \(style.bold(next))"
         }
         return .ok
+    }
+
+    /// The folder of a node that follows a chain which others have begun.
+    private func follow(
+        _ genesis: Genesis, _ settings: [String: ConfigurationValue], _ made: UnfinishedFolder, _ root: String
+    ) throws -> ExitStatus {
+        _ = try BearerToken.loadOrCreate(at: "\(root)/keys/api.token")
+        try DurableFile.replace("\(root)/genesis.dagcbor", with: genesis.encoded())
+        try made.finish(NodeConfiguration.schema.documentedFile(settings))
+        let next = root == FolderOptions.usualFolder ? "vinculum run" : "vinculum run --data \(root)"
+        output.emit(
+            "init",
+            CBORMap([
+                ("folder", .text(root)), ("chain", .text(genesis.chain.text)), ("account", .null),
+                ("next", .text(next)),
+            ])
+        ) { style in
+            var facts = FactList()
+            facts.add("folder", root)
+            facts.add("chain", "\(genesis.chain.text) (\(genesis.name))")
+            facts.add("role", "follows: the key is in no validator set")
+            return facts.text(style) + "\n\nStart it with:\n  \(style.bold(next))"
+        }
+        return .ok
+    }
+
+    private static func genesis(_ path: String) throws -> Genesis {
+        let bytes: [UInt8]
+        do { bytes = try DurableFile.read(path, limitBytes: 16 << 20) } catch {
+            throw CommandFailure(.notFound, "\(error)", hint: "copy genesis.dagcbor from a node of the chain")
+        }
+        do { return try Genesis.decode(bytes) } catch {
+            throw CommandFailure(.notProven, "\(path) is no genesis: \(error)")
+        }
+    }
+
+    /// The keys of `[network]` that were given, checked as the node checks them when it starts.
+    private func networkSettings() throws -> [String: ConfigurationValue] {
+        var settings: [String: ConfigurationValue] = [:]
+        if !listen.isEmpty { settings["network.listen"] = .list(listen.map { .text($0) }) }
+        if !peer.isEmpty { settings["network.peers"] = .list(peer.map { .text($0) }) }
+        guard !settings.isEmpty else { return [:] }
+        do throws(ConfigurationError) {
+            let resolved = try ResolvedConfiguration(
+                schema: NodeConfiguration.schema, text: NodeConfiguration.schema.documentedFile(settings),
+                file: "node.toml")
+            _ = try NodeConfiguration(resolved: resolved, baseFolder: "/").network()
+        } catch {
+            throw ValidationError(error.problems.map { "\($0.key ?? "network"): \($0.reason)" }.joined(separator: "\n"))
+        }
+        return settings
     }
 
     private static func now() -> UInt64 {

@@ -39,6 +39,7 @@ final class LyingNode: NodeService {
     func status() async throws(ServiceError) -> NodeStatus { try await truth.status() }
     func health() async throws(ServiceError) -> NodeHealth { try await truth.health() }
     func metrics() async throws(ServiceError) -> [MetricSample] { try await truth.metrics() }
+    func networkStatus() async throws(ServiceError) -> NetworkStatus { try await truth.networkStatus() }
     func genesis() async throws(ServiceError) -> [UInt8] { try await truth.genesis() }
 
     func submit(_ envelope: [UInt8], waitingAtMost wait: Duration) async throws(ServiceError) -> SubmissionOutcome {

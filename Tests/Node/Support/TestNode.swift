@@ -7,6 +7,13 @@ import Tokens
 
 @testable import Node
 
+/// The engine of a node that follows: it proposes nothing and signs nothing.
+struct Bystander: ConsensusEngine {
+    let id = "one-validator"
+    mutating func step(_ event: ConsensusEvent) -> [ConsensusEffect] { [] }
+    func snapshot() -> [UInt8] { [] }
+}
+
 /// A node with the real kernel, ledger and disk in a folder of its own, and an engine of one validator.
 struct TestNode: Sendable {
     let runtime: NodeRuntime
@@ -35,31 +42,47 @@ struct TestNode: Sendable {
     init(
         in folder: String, genesis: Genesis? = nil, validator: SecretKey = TestNode.validator,
         configuration text: String = "[ledger]\ndurability = \"normal\"",
-        engine: (@Sendable (CID) -> any ConsensusEngine)? = nil, revival: EngineRevival? = nil
+        engine: (@Sendable (CID) -> any ConsensusEngine)? = nil, revival: EngineRevival? = nil, follows: Bool = false
     ) async throws {
         let genesis = try genesis ?? TestNode.genesis(validator: validator)
         let configuration = try Self.configuration(folder, text)
         let signal = CommitSignal()
+        try DurableFile.makeFolder(folder)
         let kernel = try await SerialThread(name: "kernel") {
             let archive = try LedgerArchive.open(
                 path: "\(folder)/ledger.sqlite", chain: genesis.chain, durability: .normal)
             let kernel = try NodeRuntime.kernel(
-                genesis, archive, engine?(genesis.chain) ?? OneValidator(chain: genesis.chain), key: validator,
-                configuration)
+                genesis, archive,
+                engine?(genesis.chain) ?? Self.engine(genesis.chain, follows: follows),
+                key: follows ? nil : validator, configuration)
             var host = KernelHost(
-                kernel: kernel, archive: archive, key: validator, signal: signal, logger: Self.quiet, revival: revival)
+                kernel: kernel, archive: archive, key: follows ? nil : validator, signal: signal, logger: Self.quiet,
+                revival: revival)
             host.start()
             return host
         }
+        let network = try await NodeRuntime.startNetwork(
+            try configuration.network(),
+            ChainAccess(
+                kernel: kernel, signal: signal, genesis: genesis,
+                ownKey: follows ? SecretKey.generate().publicKey : validator.publicKey), Self.quiet)
         runtime = NodeRuntime(
             configuration: configuration, genesisBytes: genesis.encoded(), chain: genesis.chain, kernel: kernel,
             signal: signal, objects: try ObjectStore(folder: "\(folder)/objects"), logger: Self.quiet, plugins: [],
-            validatorKey: validator.publicKey, aggregatorKey: nil)
+            validatorKey: validator.publicKey, aggregatorKey: nil, network: network)
         self.genesis = genesis
         self.folder = folder
     }
 
-    func stop() async { await runtime.kernel.stop() }
+    private static func engine(_ chain: CID, follows: Bool) -> any ConsensusEngine {
+        if follows { return Bystander() }
+        return OneValidator(chain: chain)
+    }
+
+    func stop() async {
+        await runtime.network?.stop()
+        await runtime.kernel.stop()
+    }
 
     static func transfer(
         _ chain: CID, from: UInt64 = 1, to: UInt64 = 2, amount: Amount = Amount(tokens: 1), sequence: UInt64

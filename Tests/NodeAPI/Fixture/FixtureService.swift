@@ -48,6 +48,25 @@ package final class FixtureService: NodeService {
         [MetricSample(Self.metric, labels: [.init("chain", "a\"b")], value: 7)]
     }
 
+    package func networkStatus() async throws(ServiceError) -> NetworkStatus { Self.network }
+
+    package static let network = NetworkStatus(
+        isOn: true, id: "12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA",
+        addresses: ["/ip4/127.0.0.1/tcp/4001/p2p/12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA"], known: 9,
+        tried: 3, routing: 2, bestHeight: 41, isLowBandwidth: false,
+        peers: [
+            NetworkStatus.Peer(
+                id: "QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N", address: "/ip4/192.0.2.7/tcp/4001",
+                isInbound: false, isConfigured: true, agent: "vinculum/0.1.0", receivedBytes: 12_345, sentBytes: 678,
+                roundTripMicroseconds: 1_500, scoreThousandths: -2_500, meshes: 2, pointsThousandths: 12_000,
+                offences: [.init(word: "timeout", count: 2)], bannedUntilMilliseconds: nil),
+            NetworkStatus.Peer(
+                id: "12D3KooWBtg3aaRMjxwedh83aGiUkwSxDwUZkzuJcfaqUmo7R3pq", address: nil, isInbound: false,
+                isConfigured: false, agent: nil, receivedBytes: 0, sentBytes: 0, roundTripMicroseconds: nil,
+                scoreThousandths: nil, meshes: 0, pointsThousandths: 150_000,
+                offences: [.init(word: "invalid block", count: 1)], bannedUntilMilliseconds: 1_700_003_600_000),
+        ])
+
     package func genesis() async throws(ServiceError) -> [UInt8] { [0xa0] }
 
     package func submit(_ envelope: [UInt8], waitingAtMost wait: Duration) async throws(ServiceError)

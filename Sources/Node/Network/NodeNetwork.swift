@@ -1,0 +1,152 @@
+import Ledger
+import Logging
+import PeerNetwork
+import Primitives
+
+/// The node among other nodes of its chain: it tells them new blocks and transactions, takes theirs, and catches up.
+final class NodeNetwork: Sendable {
+    let service: PeerService
+    let names: ChainProtocol
+    let chain: ChainAccess
+    let sync: BlockSync
+    let logger: Logger
+    private let files: PeerFiles
+    private let outbox: TransactionOutbox
+    private let tasks = TaskBag()
+
+    /// How often what is known of peers is written, and a peer asked where it stands.
+    private static let saveInterval: Duration = .seconds(300)
+    private static let askInterval: Duration = .seconds(15)
+    private static let slowAskInterval: Duration = .seconds(120)
+
+    /// - Throws: `GossipError`, `FileError` for a key that cannot be read or made.
+    init(_ configuration: NetworkConfiguration, chain: ChainAccess, logger: Logger) throws {
+        self.chain = chain
+        self.logger = logger
+        names = ChainProtocol(chain: chain.genesis.chain)
+        files = PeerFiles(folder: configuration.folder)
+        let key = try files.key(configuration.keyFile)
+        var settings = configuration.service(network: names.network)
+        settings.gossip.topics = [
+            names.blockTopic: GossipTopicSettings(priority: .blocks),
+            names.transactionTopic: GossipTopicSettings(priority: .other),
+        ]
+        service = try PeerService(key: key, configuration: settings, saved: files.read(logger), logger: logger)
+        sync = BlockSync(chain: chain, service: service, names: names, logger: logger)
+        outbox = TransactionOutbox(service: service, topic: names.transactionTopic, logger: logger)
+    }
+
+    /// Listens and takes part, until `stop`.
+    /// - Throws: `WireError` where an address cannot be listened on.
+    func start() async throws {
+        try service.host.handle(names.status, streamsPerPeer: 2) { [weak self] in await self?.answerStatus($0) }
+        try service.host.handle(names.blocks, streamsPerPeer: 4) { [weak self] in await self?.answerBlocks($0) }
+        let events = service.host.events()
+        try await service.start()
+        try await service.join(names.blockTopic) { [weak self] in await self?.judgeBlock($0) ?? .ignore }
+        try await service.join(names.transactionTopic) { [weak self] in await self?.judgeBatch($0) ?? .ignore }
+        tasks.add { [weak self] in for await event in events { await self?.took(event) } }
+        tasks.add { [sync] in await sync.run() }
+        tasks.add { [weak self] in await self?.tellBlocks() }
+        tasks.add { [weak self] in await self?.ask() }
+        tasks.add { [weak self] in await self?.saveNowAndThen() }
+    }
+
+    func stop() async {
+        tasks.cancel()
+        files.write(await service.stop(), logger)
+    }
+
+    /// A transaction that this node has admitted, for the others.
+    func tell(_ transaction: [UInt8]) async { await outbox.add(transaction) }
+
+    // MARK: Where peers stand
+
+    private func took(_ event: PeerEvent) async {
+        switch event {
+        case .identified(let peer, let identity) where identity.protocols.contains(names.status):
+            await exchangeStatus(with: peer)
+            if let waiting = try? await chain.waiting(atMost: ChainProtocol.batchCount) {
+                for transaction in waiting { await outbox.add(transaction) }
+            }
+        case .disconnected(let peer, _): await sync.left(peer)
+        default: break
+        }
+    }
+
+    private func exchangeStatus(with peer: PeerID) async {
+        do {
+            let stream = try await service.host.openStream(to: peer, protocols: [names.status])
+            let deadline = stream.reset(after: ChainProtocol.timeout)
+            defer { deadline.cancel() }
+            try await stream.writeMessage(try await chain.status().encoded())
+            let answer = try await stream.readMessage(limit: ChainProtocol.requestByteLimit)
+            stream.close()
+            if let answer { await sync.heard(try ChainStatus.decode(answer), from: peer) }
+        } catch let error as CBORError {
+            await service.report(.protocolViolation, by: peer, "status: \(error)")
+        } catch {
+            logger.debug("\(peer.short) does not say where it stands: \(error)")
+        }
+    }
+
+    private func answerStatus(_ stream: PeerStream) async {
+        let deadline = stream.reset(after: ChainProtocol.timeout)
+        defer { deadline.cancel() }
+        do {
+            guard let theirs = try await stream.readMessage(limit: ChainProtocol.requestByteLimit) else { return }
+            await sync.heard(try ChainStatus.decode(theirs), from: stream.peer)
+            try await stream.writeMessage(try await chain.status().encoded())
+            stream.close()
+        } catch let error as CBORError {
+            await service.report(.protocolViolation, by: stream.peer, "status: \(error)")
+            stream.reset("malformed")
+        } catch { stream.reset("\(error)") }
+    }
+
+    private func ask() async {
+        let interval = service.configuration.isLowBandwidth ? Self.slowAskInterval : Self.askInterval
+        while !Task.isCancelled {
+            try? await Task.sleep(for: interval)
+            if let peer = service.host.connectedPeers.randomElement() { await exchangeStatus(with: peer) }
+        }
+    }
+
+    // MARK: Giving blocks
+
+    private func answerBlocks(_ stream: PeerStream) async {
+        let deadline = stream.reset(after: ChainProtocol.timeout * 2)
+        defer { deadline.cancel() }
+        do {
+            guard let bytes = try await stream.readMessage(limit: ChainProtocol.requestByteLimit) else { return }
+            let request = try BlocksRequest.decode(bytes)
+            var height = request.first
+            var left = min(request.count, ChainProtocol.blocksPerRequest)
+            var sent = 0
+            while left > 0, sent < ChainProtocol.bytesPerAnswer, height > 0 {
+                // A few at a time: the kernel's thread has other things to do.
+                let blocks = try await chain.blocks(from: height, count: min(left, 16), byteLimit: 1 << 20)
+                if blocks.isEmpty { break }
+                for block in blocks {
+                    try await stream.writeMessage(block)
+                    sent += block.count
+                }
+                height += UInt64(blocks.count)
+                left -= UInt64(blocks.count)
+            }
+            stream.close()
+        } catch let error as CBORError {
+            await service.report(.protocolViolation, by: stream.peer, "blocks: \(error)")
+            stream.reset("malformed")
+        } catch { stream.reset("\(error)") }
+    }
+
+    // MARK: Life
+
+    private func saveNowAndThen() async {
+        while !Task.isCancelled {
+            try? await Task.sleep(for: Self.saveInterval)
+            if !Task.isCancelled { files.write(await service.saved(), logger) }
+        }
+    }
+}
