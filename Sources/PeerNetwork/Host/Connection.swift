@@ -1,6 +1,12 @@
 import NIOCore
 import Synchronization
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
 /// A connection to a peer that has proven who it is: what other threads see of a `ConnectionHandler`. Any thread.
 final class Connection: Sendable {
     let peer: PeerID
@@ -53,12 +59,12 @@ final class Connection: Sendable {
     }
 
     /// Runs the body on the channel's thread, unless the channel is closed. The lock keeps the thread alive meanwhile:
-    /// `detach` has to take it before the thread can end.
+    /// `detach` has to take it before the thread can end. The body gets nil where the channel closes before its turn.
     @discardableResult
-    private func perform(_ body: @escaping @Sendable (ConnectionHandler) -> Void) -> Bool {
+    private func perform(_ body: @escaping @Sendable (ConnectionHandler?) -> Void) -> Bool {
         mailbox.withLock { mailbox in
             guard !mailbox.isClosed else { return false }
-            channel.eventLoop.execute { if let handler = self.handler.value { body(handler) } }
+            channel.eventLoop.execute { body(self.handler.value) }
             return true
         }
     }
@@ -73,14 +79,14 @@ final class Connection: Sendable {
     /// Opens a stream for the first of the protocols that the peer speaks. With one protocol, and lazily, the stream is
     /// there at once, and an error shows when it is read.
     func open(_ protocols: [String], lazily: Bool) async throws(WireError) -> PeerStream {
+        let closed = Opening.failure(WireError(.closed, "the connection is closed", at: "connection"))
         let outcome = await withCheckedContinuation { (continuation: CheckedContinuation<Opening, Never>) in
             let runs = perform { handler in
+                // Whoever waits is answered in any case.
+                guard let handler else { return continuation.resume(returning: closed) }
                 handler.open(protocols, lazily: lazily) { continuation.resume(returning: $0) }
             }
-            if !runs {
-                let error = WireError(.closed, "the connection is closed", at: "connection")
-                continuation.resume(returning: .failure(error))
-            }
+            if !runs { continuation.resume(returning: closed) }
         }
         return try outcome.get()
     }
@@ -88,11 +94,11 @@ final class Connection: Sendable {
     typealias Opening = Result<PeerStream, WireError>
 
     /// A handler of the peer's stream has returned.
-    func handlerEnded() { perform { $0.runningHandlers -= 1 } }
+    func handlerEnded() { perform { $0?.runningHandlers -= 1 } }
 
     /// Says goodbye and closes; returns when the socket is closed.
     func close(_ reason: WireError) async {
-        perform { $0.leave(reason) }
+        perform { $0?.leave(reason) }
         // A close that failed has closed too.
         try? await channel.closeFuture.get()
     }
@@ -108,8 +114,15 @@ final class Connection: Sendable {
 }
 
 extension WireError {
-    /// An error of ours as it is; another one as the system's.
+    /// An error of ours as it is; another one as the system's. A peer that closes before it has read everything is told
+    /// of by the system as a reset, and has closed all the same.
     init(wrapping error: any Error) {
-        self = (error as? WireError) ?? WireError(.system, "\(error)", at: "socket")
+        if let error = error as? WireError {
+            self = error
+        } else if let error = error as? IOError, [ECONNRESET, EPIPE].contains(error.errnoCode) {
+            self = WireError(.closed, "the peer broke the connection off", at: "socket")
+        } else {
+            self = WireError(.system, "\(error)", at: "socket")
+        }
     }
 }
