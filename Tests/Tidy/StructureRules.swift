@@ -14,7 +14,7 @@ enum StructureRules {
     /// Rooms whose deployment must stay free of Foundation.
     static let withoutFoundation = [
         "Sources/Primitives", "Sources/Storage", "Sources/Ledger", "Sources/Modules", "Sources/Training",
-        "Sources/PluginKit", "Sources/Trainer", "Plugins",
+        "Sources/PluginKit", "Sources/Trainer", "Sources/PeerNetwork", "Plugins",
     ]
 
     static func foundation(_ file: TrackedFile) -> [Finding] {
@@ -46,7 +46,7 @@ enum StructureRules {
     static let arrows: [String: Set<String>] = {
         let modules: Set<String> = ["Tokens", "Reputation", "Privacy", "Federation", "Market"]
         let ledger: Set<String> = ["Ledger", "Storage", "Primitives"]
-        let node = modules.union(ledger).union(["PluginHost", "TaskRunner", "Training", "CVinculum"])
+        let node = modules.union(ledger).union(["PeerNetwork", "PluginHost", "TaskRunner", "Training", "CVinculum"])
         return [
             "Primitives": [], "Storage": ["Primitives"], "Ledger": ["Primitives", "Storage"],
             "Modules/Tokens": ["Ledger", "Primitives"],
@@ -55,7 +55,8 @@ enum StructureRules {
             "Modules/Federation": ["Ledger", "Primitives", "Tokens", "Reputation", "Privacy"],
             "Modules/Market": ["Ledger", "Primitives", "Tokens", "Reputation"],
             "Training": ["Primitives", "CKernels"], "PluginKit": ["CVinculum"],
-            "PluginHost": ["CVinculum", "Primitives"], "TaskRunner": ["PluginHost", "Primitives", "CVinculum"],
+            "PluginHost": ["CVinculum", "Primitives"], "PeerNetwork": ["Primitives"],
+            "TaskRunner": ["PluginHost", "Primitives", "CVinculum"],
             "Node": node, "NodeAPI": node.union(["Node"]), "vinculum": node.union(["Node", "NodeAPI"]),
             "Trainer": ["Training", "Primitives", "CKernels"], "Benchmarks": node.union(["Node", "NodeAPI"]),
             "TrainingBench": ["Training", "Primitives", "CKernels"],
