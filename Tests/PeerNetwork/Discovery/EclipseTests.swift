@@ -98,7 +98,7 @@ private struct Eclipse {
 
 @Suite("Eclipse")
 struct EclipseTests {
-    private static let seeds: ClosedRange<UInt64> = 1...Extent.pick(6, long: 100)
+    private static let seeds: ClosedRange<UInt64> = 1...Extent.pick(4, long: 100)
     /// For tests whose books and tables take tens of thousands of addresses.
     private static let fewSeeds: ClosedRange<UInt64> = 1...Extent.pick(2, long: 20)
 
