@@ -170,7 +170,9 @@ let package = Package(
         .executableTarget(
             name: "vinculum-bench",
             dependencies: [
-                "Ledger", "Tokens", "Storage", "Primitives", "Training", "PluginHost", "CVinculum", "CSodium",
+                "Ledger", "Tokens", "Storage", "Primitives", "Training", "PluginHost", "PeerNetwork", "CVinculum",
+                "CSodium", .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"), .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/Benchmarks", swiftSettings: strictAndHot),
 

@@ -11,6 +11,9 @@ let usage = """
                   [--file KEPT]: keeps the ledger's file; when it is there, only its restart is measured
       federation  ten sites train on MNIST-5k, against Flower's simulation engine
                   --data FOLDER [--rounds 10] [--peer-python FILE] [--peer-script FILE]
+      network     streams against raw TCP with the same cipher, handshakes against their curve arithmetic, gossip
+                  [--part streams|handshakes|gossip] [--mebibytes 256] [--rounds 7] [--handshakes 1000]
+                  [--nodes 25] [--messages 500]
       plugins     calls: direct, in this process, isolated; a long vector in shared memory --prefix FOLDER
       privacy     exact noise a value, and the accountant --prefix FOLDER
       primitives  signatures, digests, decoding, the state tree [--keys 1000000]
@@ -71,6 +74,20 @@ func runBenchmarks() async throws {
         let benchmark = FederationBenchmark(
             folder: data, roundCount: try options.count("rounds", default: 10),
             peer: FlowerPeer(python: options.text("peer-python"), script: options.text("peer-script")))
+        try await benchmark.run(report)
+    case "network":
+        let (options, report) = try options(["part", "mebibytes", "rounds", "handshakes", "nodes", "messages"])
+        var benchmark = NetworkBenchmark(
+            transferMebibytes: try options.count("mebibytes", default: 256),
+            rounds: try options.count("rounds", default: 7),
+            handshakes: try options.count("handshakes", default: 1_000),
+            nodes: try options.count("nodes", default: 25), messages: try options.count("messages", default: 500))
+        if let name = options.text("part") {
+            guard let part = NetworkBenchmark.Part(rawValue: name) else {
+                throw UsageError(reason: "--part is streams, handshakes or gossip")
+            }
+            benchmark.parts = [part]
+        }
         try await benchmark.run(report)
     case "primitives":
         let (options, report) = try options(["keys"])

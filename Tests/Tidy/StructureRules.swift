@@ -14,7 +14,7 @@ enum StructureRules {
     /// Rooms whose deployment must stay free of Foundation.
     static let withoutFoundation = [
         "Sources/Primitives", "Sources/Storage", "Sources/Ledger", "Sources/Modules", "Sources/Training",
-        "Sources/PluginKit", "Sources/Trainer", "Plugins",
+        "Sources/PluginKit", "Sources/Trainer", "Sources/PeerNetwork", "Plugins",
     ]
 
     static func foundation(_ file: TrackedFile) -> [Finding] {

@@ -2,6 +2,12 @@ import Glibc
 import NIOCore
 import Synchronization
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
 /// A connection to a peer that has proven who it is: what other threads see of a `ConnectionHandler`. Any thread.
 final class Connection: Sendable {
     let peer: PeerID
@@ -54,12 +60,12 @@ final class Connection: Sendable {
     }
 
     /// Runs the body on the channel's thread, unless the channel is closed. The lock keeps the thread alive meanwhile:
-    /// `detach` has to take it before the thread can end.
+    /// `detach` has to take it before the thread can end. The body gets nil where the channel closes before its turn.
     @discardableResult
-    private func perform(_ body: @escaping @Sendable (ConnectionHandler) -> Void) -> Bool {
+    private func perform(_ body: @escaping @Sendable (ConnectionHandler?) -> Void) -> Bool {
         mailbox.withLock { mailbox in
             guard !mailbox.isClosed else { return false }
-            channel.eventLoop.execute { if let handler = self.handler.value { body(handler) } }
+            channel.eventLoop.execute { body(self.handler.value) }
             return true
         }
     }
@@ -74,14 +80,14 @@ final class Connection: Sendable {
     /// Opens a stream for the first of the protocols that the peer speaks. With one protocol, and lazily, the stream is
     /// there at once, and an error shows when it is read.
     func open(_ protocols: [String], lazily: Bool) async throws(WireError) -> PeerStream {
+        let closed = Opening.failure(WireError(.closed, "the connection is closed", at: "connection"))
         let outcome = await withCheckedContinuation { (continuation: CheckedContinuation<Opening, Never>) in
             let runs = perform { handler in
+                // Whoever waits is answered in any case.
+                guard let handler else { return continuation.resume(returning: closed) }
                 handler.open(protocols, lazily: lazily) { continuation.resume(returning: $0) }
             }
-            if !runs {
-                let error = WireError(.closed, "the connection is closed", at: "connection")
-                continuation.resume(returning: .failure(error))
-            }
+            if !runs { continuation.resume(returning: closed) }
         }
         return try outcome.get()
     }
@@ -89,11 +95,11 @@ final class Connection: Sendable {
     typealias Opening = Result<PeerStream, WireError>
 
     /// A handler of the peer's stream has returned.
-    func handlerEnded() { perform { $0.runningHandlers -= 1 } }
+    func handlerEnded() { perform { $0?.runningHandlers -= 1 } }
 
     /// Says goodbye and closes; returns when the socket is closed.
     func close(_ reason: WireError) async {
-        perform { $0.leave(reason) }
+        perform { $0?.leave(reason) }
         // A close that failed has closed too.
         try? await channel.closeFuture.get()
     }

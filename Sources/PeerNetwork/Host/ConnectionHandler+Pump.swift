@@ -15,20 +15,19 @@ extension ConnectionHandler {
         guard case .open = phase, let context, !isPumping else { return }
         isPumping = true
         defer { isPumping = false }
-        var wrote = false
         do throws(WireError) {
             while context.channel.isWritable {
                 let bytes = try nextBatch()
                 guard bytes.readableBytes > 0 else { break }
                 connection?.traffic.send(bytes.readableBytes)
                 context.write(wrapOutboundOut(bytes), promise: nil)
-                wrote = true
+                needsFlush = true
             }
         } catch {
             reason = reason ?? error
             context.close(promise: nil)
         }
-        if wrote { context.flush() }
+        flush()
         if session.control.readableBytes > ConnectionHandler.controlLimit {
             fail(WireError(.limit, "the peer asks for answers and does not read them", at: "connection"))
         }

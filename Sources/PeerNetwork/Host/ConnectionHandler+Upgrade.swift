@@ -11,7 +11,7 @@ extension ConnectionHandler {
                 negotiation, &input, &output, supported: ConnectionHandler.securityProtocol)
             phase = .choosingSecurity(next)
             send(output)
-            if isAgreed { try startNoise() }
+            if isAgreed { startNoise() }
         }
         if case .handshaking(var upgrade) = phase {
             var output = ByteBuffer()
@@ -44,13 +44,11 @@ extension ConnectionHandler {
         }
     }
 
-    private func startNoise() throws(WireError) {
+    private func startNoise() {
         startDeadline("the Noise handshake")
-        var upgrade = NoiseUpgrade(isInbound ? .responder : .initiator, identity: identity, expected: expected)
-        var output = ByteBuffer()
-        try upgrade.start(into: &output)
-        phase = .handshaking(upgrade)
-        send(output)
+        // The dialer's has begun with the proposal.
+        phase = .handshaking(earlyNoise ?? NoiseUpgrade(.responder, identity: identity, expected: expected))
+        earlyNoise = nil
     }
 
     /// Both sides have proven who they are. If both offered the multiplexer in the handshake, it is chosen already.

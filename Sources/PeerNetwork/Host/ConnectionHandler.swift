@@ -80,6 +80,10 @@ final class ConnectionHandler: ChannelInboundHandler {
     /// A peer that has proven who it is, until the multiplexer is chosen.
     var candidate: Connection?
     var isPumping = false
+    /// Bytes were handed to the channel that no flush has followed yet.
+    var needsFlush = false
+    /// The dialer's handshake, begun together with the proposal of it.
+    var earlyNoise: NoiseUpgrade?
     private var isFinished = false
     var reason: WireError?
     var runningHandlers = 0
@@ -127,14 +131,23 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     func channelActive(context: ChannelHandlerContext) { begin() }
 
+    /// The dialer sends the first message of Noise with the proposal of it, which saves a round trip: there is nothing
+    /// else to propose, so a peer that says no could not go on anyway.
     private func begin() {
         guard deadline == nil, case .choosingSecurity(let negotiation) = phase else { return }
         startDeadline("the choice of security")
-        if case .dialer(let dialer) = negotiation {
-            var output = ByteBuffer()
-            dialer.start(into: &output)
-            send(output)
+        guard case .dialer(let dialer) = negotiation else { return }
+        var output = ByteBuffer()
+        dialer.start(into: &output)
+        do throws(WireError) {
+            var noise = NoiseUpgrade(.initiator, identity: identity, expected: expected)
+            try noise.start(into: &output)
+            earlyNoise = noise
+        } catch {
+            return fail(error)
         }
+        send(output)
+        flush()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -152,7 +165,10 @@ final class ConnectionHandler: ChannelInboundHandler {
         }
     }
 
-    func channelReadComplete(context: ChannelHandlerContext) { pump() }
+    func channelReadComplete(context: ChannelHandlerContext) {
+        pump()
+        flush()
+    }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         pulse.blocked = context.channel.isWritable ? nil : context.eventLoop.now
@@ -201,6 +217,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         default:
             reason = reason ?? error
             phase = .closed
+            flush()
             context?.close(promise: nil)
         }
     }
@@ -242,11 +259,18 @@ final class ConnectionHandler: ChannelInboundHandler {
         connection = nil
     }
 
-    /// Sends bytes as they are.
+    /// Sends bytes as they are, with the next `flush`: answers to what came at once go to the socket at once.
     func send(_ bytes: ByteBuffer) {
         guard bytes.readableBytes > 0, let context else { return }
         connection?.traffic.send(bytes.readableBytes)
-        context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+        context.write(wrapOutboundOut(bytes), promise: nil)
+        needsFlush = true
+    }
+
+    func flush() {
+        guard needsFlush else { return }
+        needsFlush = false
+        context?.flush()
     }
 
     /// Bytes that wait for the rest of a message of the handshake.

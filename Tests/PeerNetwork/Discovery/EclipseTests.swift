@@ -98,9 +98,13 @@ private struct Eclipse {
 
 @Suite("Eclipse")
 struct EclipseTests {
+    private static let seeds: ClosedRange<UInt64> = 1...Extent.pick(4, long: 100)
+    /// For tests whose books and tables take tens of thousands of addresses.
+    private static let fewSeeds: ClosedRange<UInt64> = 1...Extent.pick(2, long: 20)
+
     @Test("a node that was connected to honest peers before the attack stays so, over restarts, without anchors too")
     func attackedLater() throws {
-        for seed in 1...100 as ClosedRange<UInt64> {
+        for seed in Self.seeds {
             var world = Eclipse(seed: seed)
             for key in world.honest.prefix(5) {
                 _ = world.book.add(key.peer, key.address, source: .kademlia, teller: nil, now: world.now)
@@ -121,7 +125,7 @@ struct EclipseTests {
 
     @Test("a node with one configured honest peer finds it among a thousand attackers that were there first")
     func configured() {
-        for seed in 1...100 as ClosedRange<UInt64> {
+        for seed in Self.seeds {
             var world = Eclipse(seed: seed)
             for _ in 0..<10 { world.flood() }
             let key = world.honest[0]
@@ -135,7 +139,7 @@ struct EclipseTests {
     /// places with a chance of eight in eleven, and with feelers and rotation in the long run.
     @Test("a node whose book had one honest address before the flood reaches it in the course of a day")
     func oneAmongThousand() {
-        for seed in 1...100 as ClosedRange<UInt64> {
+        for seed in Self.seeds {
             var world = Eclipse(seed: seed)
             let key = world.honest[0]
             _ = world.book.add(key.peer, key.address, source: .kademlia, teller: nil, now: world.now)
@@ -152,7 +156,7 @@ struct EclipseTests {
 
     @Test("no range of tellers reaches more than its part of the book, and none of the tried ones but its own")
     func bookIsShared() {
-        for seed in 1...20 as ClosedRange<UInt64> {
+        for seed in Self.fewSeeds {
             var random = PeerRandom(seed: seed)
             let configuration = AddressBook.Configuration()
             var book = AddressBook(salt: random.bytes(count: 16))
@@ -178,7 +182,7 @@ struct EclipseTests {
 
     @Test("inbound places are shared by ranges, and the range with the most gives way to a newcomer")
     func inboundPlaces() throws {
-        for seed in 1...100 as ClosedRange<UInt64> {
+        for seed in Self.seeds {
             var random = PeerRandom(seed: seed)
             var limits = ConnectionLimits()
             var now: Duration = .zero
@@ -210,7 +214,7 @@ struct EclipseTests {
 
     @Test("a routing table holds few peers of one range, however many come")
     func tableIsShared() {
-        for seed in 1...20 {
+        for seed in Self.fewSeeds.map(Int.init) {
             var table = RoutingTable(owner: Fixture.peer(seed))
             for number in 0..<2_000 {
                 let address = Fixture.address(150, number % 10, number / 250, number % 250)

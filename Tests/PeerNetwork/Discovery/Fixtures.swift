@@ -1,3 +1,4 @@
+import Glibc
 import PeerNetwork
 import Primitives
 
@@ -38,4 +39,12 @@ enum Fixture {
         }
         return Array(bytes.prefix(4_096))
     }
+}
+
+/// How much the tests do that grow with the number of networks or their size. By default as much as every run of the
+/// tests can afford; `VINCULUM_LONG_TESTS` in the environment asks for all of it.
+enum Extent {
+    static let isLong = getenv("VINCULUM_LONG_TESTS") != nil
+
+    static func pick<Value>(_ usual: Value, long: Value) -> Value { isLong ? long : usual }
 }

@@ -37,4 +37,32 @@ struct PeerHostTests {
         #expect(pair.dialer.roundTrips(to: pair.listener.peer)?.count == 1)
         await pair.shutdown()
     }
+
+    /// A request that waits for the connection's thread when the connection closes once had no answer at all.
+    @Test("whoever opens a stream while the connection closes is answered", .timeLimit(.minutes(1)))
+    func opensWhileClosing() async throws {
+        let pair = try await HostPair.hosts()
+        try pair.handleEcho()
+        var answered = 0
+        for _ in 0..<40 {
+            try await pair.dialer.connect(to: pair.address)
+            answered += try await withThrowingTaskGroup(of: Int.self) { group in
+                for _ in 0..<8 {
+                    group.addTask {
+                        do {
+                            let stream = try await pair.stream(HostPair.echo)
+                            stream.close()
+                        } catch let error as WireError {
+                            #expect([.closed, .unreachable].contains(error.code), "\(error)")
+                        }
+                        return 1
+                    }
+                }
+                await pair.dialer.disconnect(pair.listener.peer)
+                return try await group.reduce(0, +)
+            }
+        }
+        #expect(answered == 320)
+        await pair.shutdown()
+    }
 }
