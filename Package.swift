@@ -234,7 +234,7 @@ let package = Package(
             name: "FuzzTargets",
             dependencies: [
                 "Ledger", "Tokens", "Reputation", "Privacy", "Federation", "Market", "Training", "CZlib", "PluginHost",
-                "Node", "Primitives",
+                "PeerNetwork", "Node", "Primitives", .product(name: "NIOCore", package: "swift-nio"),
             ], path: "Tests/Fuzz/Targets", swiftSettings: strictAndHot),
         .target(
             name: "FuzzInterface", dependencies: ["FuzzTargets", "NodeAPI", "NodeAPIFixture", "Node", "Primitives"],

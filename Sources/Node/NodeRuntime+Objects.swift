@@ -4,6 +4,7 @@ import Primitives
 extension NodeRuntime {
     public func getObject(_ id: CID, into sink: any ObjectSink) async throws(ServiceError) -> UInt64 {
         let objects = objects
+        try await bring(id)
         let file = try await Self.work { () throws(ObjectStoreError) in try objects.open(id) }
         // The last piece waits until all are checked: the bytes of a damaged object end early.
         var held: [UInt8] = []
@@ -43,6 +44,7 @@ extension NodeRuntime {
             try writer.write(rest)
             return try writer.finish()
         }
+        await network?.exchange?.announce(id)
         return ObjectReceipt(id: id, byteCount: UInt64(count), created: true)
     }
 
@@ -63,6 +65,16 @@ extension NodeRuntime {
         let found = CID(codec: .raw, digest: sink.finish()?.digest ?? .zero)
         guard found == id else { throw service(.digestMismatch(expected: id, found: found)) }
         return ObjectReceipt(id: id, byteCount: UInt64(count), created: false)
+    }
+
+    /// Fetches an object from other nodes, where it is not here. Nobody having it is no error: the caller finds that.
+    private func bring(_ id: CID) async throws(ServiceError) {
+        guard let exchange = network?.exchange, !objects.contains(id) else { return }
+        do { _ = try await exchange.fetch(id) } catch let error as ObjectStoreError {
+            throw Self.service(error)
+        } catch {
+            throw ServiceError(.unavailable, "object \(id.text) cannot be fetched: \(error)", hint: "vinculum peers")
+        }
     }
 
     public func objectSize(_ id: CID) async throws(ServiceError) -> UInt64? {

@@ -75,7 +75,7 @@ public final class NodeRuntime: Sendable {
         do {
             network = try await startNetwork(
                 networkConfiguration,
-                ChainAccess(kernel: kernel, signal: signal, genesis: genesis, ownKey: key.publicKey), logger)
+                ChainAccess(kernel: kernel, signal: signal, genesis: genesis, ownKey: key.publicKey), objects, logger)
         } catch {
             await kernel.stop()
             throw error
@@ -87,10 +87,10 @@ public final class NodeRuntime: Sendable {
     }
 
     static func startNetwork(
-        _ configuration: NetworkConfiguration, _ chain: ChainAccess, _ logger: Logger
+        _ configuration: NetworkConfiguration, _ chain: ChainAccess, _ objects: ObjectStore, _ logger: Logger
     ) async throws -> NodeNetwork? {
         guard configuration.isOn else { return nil }
-        let network = try NodeNetwork(configuration, chain: chain, logger: logger)
+        let network = try NodeNetwork(configuration, chain: chain, objects: objects, logger: logger)
         try await network.start()
         return network
     }

@@ -9,7 +9,7 @@ struct DocumentSchemaTests {
     /// A document that changes in a way that breaks its readers gets the next number.
     static let promises: [(command: String, schema: String)] = [
         ("version", "version/1"), ("status", "status/1"), ("wait", "wait/1"), ("doctor", "doctor/1"),
-        ("peers", "peers/1"),
+        ("peers", "peers/1"), ("network doctor", "network-doctor/1"),
         ("init node", "init/1"), ("config validate FOLDER/node.toml", "config-validate/1"),
         ("config default node", "config-default/1"), ("config show", "config/1"),
         ("account new other", "account-new/1"), ("account list", "accounts/1"),

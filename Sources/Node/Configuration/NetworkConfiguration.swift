@@ -7,6 +7,7 @@ public struct NetworkConfiguration: Sendable {
     public let peers: [Multiaddr]
     public let usesMulticastDNS: Bool
     public let usesKademlia: Bool
+    public let sharesObjects: Bool
     public let isLowBandwidth: Bool
     public let outboundTarget: Int
     public let inboundLimit: Int
@@ -28,6 +29,7 @@ public struct NetworkConfiguration: Sendable {
         }
         usesMulticastDNS = resolved.boolean("network.mdns")
         usesKademlia = resolved.boolean("network.kademlia")
+        sharesObjects = resolved.boolean("network.share_objects")
         isLowBandwidth = resolved.boolean("network.low_bandwidth")
         outboundTarget = resolved.integer("network.outbound_peers")
         inboundLimit = resolved.integer("network.inbound_limit")
@@ -105,6 +107,9 @@ public struct NetworkConfiguration: Sendable {
         .init(
             "network.kademlia", .boolean, default: .boolean(true),
             "Take part in the routing table through which peers and objects are found by id."),
+        .init(
+            "network.share_objects", .boolean, default: .boolean(true),
+            "Give objects (models, protected updates, evidence) to nodes that know their ids, and fetch missing ones."),
         .init(
             "network.low_bandwidth", .boolean, default: .boolean(false),
             "Fewer peers and longer intervals, for links that are slow or paid by volume."),

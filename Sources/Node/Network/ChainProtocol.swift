@@ -6,6 +6,7 @@ import Primitives
 ///
 /// - `status/1`: both sides say where their chain stands.
 /// - `blocks/1`: a range of heights, answered with the blocks in order, a message each, as many as there are.
+/// - `objects/1`: pieces of objects by their ids (see `ObjectExchange`).
 /// - topics `blocks/1` and `transactions/1`: new blocks with their certificates, and batches of transactions.
 ///
 /// Names hold the chain, so that nodes of different chains have nothing to say to one another.
@@ -16,6 +17,7 @@ struct ChainProtocol: Sendable {
 
     var status: String { "/vinculum/\(network)/status/1" }
     var blocks: String { "/vinculum/\(network)/blocks/1" }
+    var objects: String { "/vinculum/\(network)/objects/1" }
     var blockTopic: String { "/vinculum/\(network)/blocks/1" }
     var transactionTopic: String { "/vinculum/\(network)/transactions/1" }
 

@@ -12,6 +12,8 @@ final class NodeNetwork: Sendable {
     let logger: Logger
     private let files: PeerFiles
     private let outbox: TransactionOutbox
+    /// Nil where the operator keeps objects to this node.
+    let exchange: ObjectExchange?
     private let tasks = TaskBag()
 
     /// How often what is known of peers is written, and a peer asked where it stands.
@@ -20,7 +22,9 @@ final class NodeNetwork: Sendable {
     private static let slowAskInterval: Duration = .seconds(120)
 
     /// - Throws: `GossipError`, `FileError` for a key that cannot be read or made.
-    init(_ configuration: NetworkConfiguration, chain: ChainAccess, logger: Logger) throws {
+    init(
+        _ configuration: NetworkConfiguration, chain: ChainAccess, objects: ObjectStore, logger: Logger
+    ) throws {
         self.chain = chain
         self.logger = logger
         names = ChainProtocol(chain: chain.genesis.chain)
@@ -33,6 +37,9 @@ final class NodeNetwork: Sendable {
         ]
         service = try PeerService(key: key, configuration: settings, saved: files.read(logger), logger: logger)
         sync = BlockSync(chain: chain, service: service, names: names, logger: logger)
+        exchange =
+            configuration.sharesObjects
+            ? ObjectExchange(service: service, name: names.objects, store: objects, logger: logger) : nil
         outbox = TransactionOutbox(service: service, topic: names.transactionTopic, logger: logger)
     }
 
@@ -41,6 +48,9 @@ final class NodeNetwork: Sendable {
     func start() async throws {
         try service.host.handle(names.status, streamsPerPeer: 2) { [weak self] in await self?.answerStatus($0) }
         try service.host.handle(names.blocks, streamsPerPeer: 4) { [weak self] in await self?.answerBlocks($0) }
+        if let exchange {
+            try service.host.handle(names.objects, streamsPerPeer: 8) { await exchange.answer($0) }
+        }
         let events = service.host.events()
         try await service.start()
         try await service.join(names.blockTopic) { [weak self] in await self?.judgeBlock($0) ?? .ignore }

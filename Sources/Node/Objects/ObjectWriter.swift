@@ -115,6 +115,23 @@ final class ObjectFile: Sendable {
 
     deinit { close(descriptor) }
 
+    /// Bytes from a place on, without moving where `next` reads; fewer at the end of the file. Not checked against the
+    /// id: whoever puts the pieces together does.
+    func piece(at offset: UInt64, count: Int) throws(ObjectStoreError) -> [UInt8] {
+        var failure: Int32 = 0
+        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            while filled < count, let base = buffer.baseAddress {
+                let got = pread(descriptor, base + filled, count - filled, off_t(offset) + off_t(filled))
+                if got < 0 && errno == EINTR { continue }
+                if got < 0 { failure = errno }
+                if got <= 0 { break }
+                filled += got
+            }
+        }
+        guard failure == 0 else { throw .file(FileError(operation: "read", path: path, code: failure)) }
+        return bytes
+    }
+
     /// The next bytes; none at the end.
     func next(atMost limit: Int) throws(ObjectStoreError) -> [UInt8] {
         while true {

@@ -98,19 +98,19 @@ struct MultistreamDialer: Sendable {
 }
 
 /// The side that answers proposals. Sans-IO; one owner at a time.
-struct MultistreamListener: Sendable {
+package struct MultistreamListener: Sendable {
     /// How many proposals and lists a peer may ask for.
     static let messageLimit = 16
 
     private var hasHeader = false
     private var messages = 0
 
-    init() {}
+    package init() {}
 
     /// The agreed protocol, or nil while none is. What is left in the input is the protocol's.
     ///
     /// - Parameter supported: the protocols that are spoken here; the list is sent to those who ask for it.
-    mutating func receive(
+    package mutating func receive(
         _ input: inout ByteBuffer, into output: inout ByteBuffer, supported: (String) -> Bool, list: () -> [String]
     ) throws(WireError) -> String? {
         while let message = try MultistreamMessage.read(&input) {

@@ -6,8 +6,8 @@ import NIOCore
 /// opens when the reader has taken bytes. So a slow reader holds back its own stream alone. Frames that go out
 /// without data gather in `control`; data does not pass through here, only its headers and its permission do.
 /// One owner at a time.
-struct YamuxSession: Sendable {
-    enum Event: Sendable {
+package struct YamuxSession: Sendable {
+    package enum Event: Sendable {
         /// The peer opened a stream.
         case opened(UInt32)
         case data(UInt32, ByteBuffer)
@@ -23,7 +23,7 @@ struct YamuxSession: Sendable {
         case goAway(UInt32)
     }
 
-    enum Role: Sendable { case client, server }
+    package enum Role: Sendable { case client, server }
 
     /// What both sides allow a new stream to send, in bytes.
     static let initialWindow = 256 * 1024
@@ -50,14 +50,14 @@ struct YamuxSession: Sendable {
     /// A part of a header.
     private var carry = ByteBuffer()
 
-    init(_ role: Role, limits: YamuxLimits = YamuxLimits()) {
+    package init(_ role: Role, limits: YamuxLimits = YamuxLimits()) {
         self.role = role
         self.limits = limits
         nextStream = role == .client ? 1 : 2
     }
 
     /// The next event, or nil when the input is used up. An error ends the session: `fail` says so to the peer.
-    mutating func next(_ input: inout ByteBuffer) throws(WireError) -> Event? {
+    package mutating func next(_ input: inout ByteBuffer) throws(WireError) -> Event? {
         while true {
             if current != nil {
                 if let event = dataEvent(&input) { return event }

@@ -3,8 +3,8 @@ import Primitives
 
 /// The handshake `Noise_XX_25519_ChaChaPoly_SHA256` (Noise framework, revision 34, sections 5 and 7.5), message by
 /// message: `-> e`, `<- e, ee, s, es`, `-> s, se`. Payloads are the caller's. One owner at a time.
-struct NoiseHandshake: Sendable {
-    enum Role: Sendable { case initiator, responder }
+package struct NoiseHandshake: Sendable {
+    package enum Role: Sendable { case initiator, responder }
 
     static let protocolName = "Noise_XX_25519_ChaChaPoly_SHA256"
     /// The longest message of Noise, in bytes.

@@ -2,7 +2,7 @@ import Primitives
 
 /// What a node proves in each handshake: a static Noise key, signed once by its identity (noise-libp2p, "Static Key
 /// Authentication"). Made at start and kept in memory only. Safe from any thread.
-struct NoiseIdentity: Sendable {
+package struct NoiseIdentity: Sendable {
     static let signaturePrefix = Array("noise-libp2p-static-key:".utf8)
 
     let peer: PeerID
@@ -10,7 +10,7 @@ struct NoiseIdentity: Sendable {
     /// The handshake payload, the same for every connection.
     let payload: [UInt8]
 
-    init(_ key: SecretKey, muxers: [String]) {
+    package init(_ key: SecretKey, muxers: [String]) {
         peer = PeerID(key.publicKey)
         staticKey = .generate()
         let signature = key.sign(NoiseIdentity.signaturePrefix + staticKey.publicBytes)

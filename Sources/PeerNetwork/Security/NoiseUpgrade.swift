@@ -2,9 +2,9 @@ import NIOCore
 import Primitives
 
 /// Sets a secure channel up, without sockets: frames of the peer in, frames for it out (noise-libp2p). One owner.
-struct NoiseUpgrade: Sendable {
+package struct NoiseUpgrade: Sendable {
     /// A channel whose two ends have proven who they are.
-    struct Session: Sendable {
+    package struct Session: Sendable {
         let peer: PeerID
         /// What the peer's extension offered; empty without one.
         let muxers: [String]
@@ -12,7 +12,7 @@ struct NoiseUpgrade: Sendable {
         let opener: NoiseOpener
     }
 
-    enum Outcome: Sendable {
+    package enum Outcome: Sendable {
         /// More bytes are needed.
         case waiting
         case done(Session)
@@ -24,7 +24,7 @@ struct NoiseUpgrade: Sendable {
     private var remote: (peer: PeerID, muxers: [String])?
 
     /// `expected`: the peer that was dialled; nil accepts any.
-    init(_ role: NoiseHandshake.Role, identity: NoiseIdentity, expected: PeerID? = nil) {
+    package init(_ role: NoiseHandshake.Role, identity: NoiseIdentity, expected: PeerID? = nil) {
         self.identity = identity
         self.expected = expected
         handshake = NoiseHandshake(role, staticKey: identity.staticKey)
@@ -37,7 +37,8 @@ struct NoiseUpgrade: Sendable {
     }
 
     /// Reads whole frames from the input, and appends answers. What is left in the input belongs to the session.
-    mutating func receive(_ input: inout ByteBuffer, into output: inout ByteBuffer) throws(WireError) -> Outcome {
+    package mutating func receive(_ input: inout ByteBuffer, into output: inout ByteBuffer) throws(WireError) -> Outcome
+    {
         while let length = input.getInteger(at: input.readerIndex, as: UInt16.self),
             var frame = input.getSlice(at: input.readerIndex + 2, length: Int(length))
         {

@@ -26,7 +26,7 @@ struct Vinculum: AsyncParsableCommand {
             CommandGroup(
                 name: "Ledger",
                 subcommands: [Account.self, Transact.self, Job.self, MarketTask.self, Proof.self, LedgerCommand.self]),
-            CommandGroup(name: "Network", subcommands: [Peers.self]),
+            CommandGroup(name: "Network", subcommands: [Peers.self, NetworkCommand.self]),
             CommandGroup(name: "Plugins", subcommands: [Plugin.self]),
             CommandGroup(name: "See it work", subcommands: [Demo.self]),
         ])

@@ -1,6 +1,6 @@
 /// All groups but that of the HTTP interface, which needs a server.
 package enum FuzzGroups {
-    package static let all: [FuzzGroup] = [ledger, records, proofs, training, configuration, plugins]
+    package static let all: [FuzzGroup] = [ledger, records, proofs, training, configuration, plugins, network]
 
     /// Draws inputs that a sanitizer need not see: seeds with a few bytes changed. Answers what was found.
     package static func findings(in group: FuzzGroup, seed: UInt64, count: Int) throws -> [FuzzFinding] {

@@ -34,7 +34,7 @@ struct NodeNetworkTests {
     private func height(_ node: TestNode) async throws -> UInt64 { try await node.runtime.status().height }
 
     @Test(
-        "a new node catches up from a peer, then hears every new block, and a submitted transaction reaches the validator"
+        "a new node catches up, then hears every new block, and what is sent to it reaches the validator"
     )
     func follows() async throws {
         let folder = try TemporaryFolder()
@@ -125,6 +125,46 @@ struct NodeNetworkTests {
         #expect(try await until(30) { try await height(follower) == 3 })
         await liar.host.shutdown()
         for node in [follower, validator] { await node.stop() }
+    }
+
+    @Test("an object that one node has is fetched by the others, in pieces from several, and never a wrong one")
+    func objects() async throws {
+        let folder = try TemporaryFolder()
+        let root = folder.root
+        let first = try await TestNode(in: root + "/a", configuration: Self.configuration())
+        let second = try await TestNode(
+            in: root + "/b", genesis: first.genesis, configuration: Self.configuration([try await address(first)]),
+            follows: true)
+        let third = try await TestNode(
+            in: root + "/c", genesis: first.genesis,
+            configuration: Self.configuration([try await address(first), try await address(second)]), follows: true)
+        #expect(
+            try await until(20) { try await third.runtime.networkStatus().peers.count { $0.address != nil } == 2 })
+        var generator = SeededRandom(seed: 5)
+        let bytes = (0..<5_000_003).map { _ in UInt8.random(in: 0...255, using: &generator) }
+        let id = CID.of(raw: bytes)
+        _ = try await first.runtime.putObject(id, from: BytesSource(bytes))
+        for node in [second, third] {
+            let sink = BytesSink(limitBytes: bytes.count)
+            #expect(try await node.runtime.getObject(id, into: sink) == UInt64(bytes.count))
+            #expect(node.runtime.objects.contains(id))
+            #expect(sink.bytes == bytes)
+        }
+        let missing = CID.of(raw: [1, 2, 3])
+        let error = await #expect(throws: ServiceError.self) {
+            try await third.runtime.getObject(missing, into: BytesSink(limitBytes: 10))
+        }
+        #expect(error?.code == .notFound)
+        // A damaged file is handed out by nobody: whoever fetches it checks the digest, and keeps nothing.
+        let other = [UInt8](repeating: 1, count: 100)
+        try first.runtime.objects.put(other)
+        let place = first.runtime.objects.path(of: CID.of(raw: other))
+        try DurableFile.replace(place, with: [UInt8](repeating: 2, count: 100))
+        await #expect(throws: ServiceError.self) {
+            try await third.runtime.getObject(CID.of(raw: other), into: BytesSink(limitBytes: 100))
+        }
+        #expect(!third.runtime.objects.contains(CID.of(raw: other)))
+        for node in [third, second, first] { await node.stop() }
     }
 
     @Test("what is no address is refused by name") func refusesAddresses() throws {

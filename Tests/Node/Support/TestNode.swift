@@ -61,14 +61,15 @@ struct TestNode: Sendable {
             host.start()
             return host
         }
+        let objects = try ObjectStore(folder: "\(folder)/objects")
         let network = try await NodeRuntime.startNetwork(
             try configuration.network(),
             ChainAccess(
                 kernel: kernel, signal: signal, genesis: genesis,
-                ownKey: follows ? SecretKey.generate().publicKey : validator.publicKey), Self.quiet)
+                ownKey: follows ? SecretKey.generate().publicKey : validator.publicKey), objects, Self.quiet)
         runtime = NodeRuntime(
             configuration: configuration, genesisBytes: genesis.encoded(), chain: genesis.chain, kernel: kernel,
-            signal: signal, objects: try ObjectStore(folder: "\(folder)/objects"), logger: Self.quiet, plugins: [],
+            signal: signal, objects: objects, logger: Self.quiet, plugins: [],
             validatorKey: validator.publicKey, aggregatorKey: nil, network: network)
         self.genesis = genesis
         self.folder = folder
