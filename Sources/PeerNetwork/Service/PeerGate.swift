@@ -101,10 +101,6 @@ struct PeerClock: Sendable {
     /// Since this clock was made.
     var now: Duration { ContinuousClock.now - start }
 
-    /// Since 1970.
-    var wallTime: Duration {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return .seconds(Int64(time.tv_sec)) + .nanoseconds(Int64(time.tv_nsec))
-    }
+    /// Since 1970, to the second.
+    var wallTime: Duration { .seconds(Int64(time(nil))) }
 }

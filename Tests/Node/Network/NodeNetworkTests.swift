@@ -56,6 +56,8 @@ struct NodeNetworkTests {
         let outcome = try await third.runtime.submit(sent.encoded)
         let receipt = try await third.runtime.receipt(of: outcome.id, waitingAtMost: .seconds(20))
         #expect(receipt?.height == 152)
+        // Each hears of the block in its own time.
+        for node in [validator, follower] { #expect(try await until(20) { try await height(node) == 152 }) }
         let roots = try await [
             validator.runtime.status().stateRoot, follower.runtime.status().stateRoot,
             third.runtime.status().stateRoot,
