@@ -37,11 +37,18 @@ extension NodeRuntime: NodeService {
 
     public func health() async throws(ServiceError) -> NodeHealth {
         let trouble = try await query { $0.trouble }
-        return NodeHealth(findings: [
+        var findings = [
             NodeHealth.Finding(
                 check: "kernel", healthy: trouble == nil, detail: trouble ?? "blocks are stored and decided",
                 mend: trouble == nil ? nil : "see the log; free disk space; the node goes on by itself when it can")
-        ])
+        ]
+        if let trouble = await network?.sync.trouble {
+            findings.append(
+                NodeHealth.Finding(
+                    check: "network", healthy: false, detail: trouble,
+                    mend: "this program is likely the odd one: compare versions with vinculum network doctor"))
+        }
+        return NodeHealth(findings: findings)
     }
 
     public func metrics() async throws(ServiceError) -> [MetricSample] {

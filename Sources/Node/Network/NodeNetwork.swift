@@ -2,6 +2,7 @@ import Ledger
 import Logging
 import PeerNetwork
 import Primitives
+import Synchronization
 
 /// The node among other nodes of its chain: it tells them new blocks and transactions, takes theirs, and catches up.
 final class NodeNetwork: Sendable {
@@ -15,11 +16,17 @@ final class NodeNetwork: Sendable {
     /// Nil where the operator keeps objects to this node.
     let exchange: ObjectExchange?
     private let tasks = TaskBag()
+    private let requests: Mutex<RateLimiter>
+    private let started = ContinuousClock.now
 
     /// How often what is known of peers is written, and a peer asked where it stands.
     private static let saveInterval: Duration = .seconds(300)
     private static let askInterval: Duration = .seconds(15)
     private static let slowAskInterval: Duration = .seconds(120)
+    /// What one peer may ask: far above what a node can execute or store, so that only a flood meets it.
+    private static let statusRate = TokenBucket.Rate(burst: 16, perSecond: 2)
+    private static let blockRate = TokenBucket.Rate(burst: 256, perSecond: 128)
+    private static let objectRate = TokenBucket.Rate(burst: 1_024, perSecond: 512)
 
     /// - Throws: `GossipError`, `FileError` for a key that cannot be read or made.
     init(
@@ -28,6 +35,9 @@ final class NodeNetwork: Sendable {
         self.chain = chain
         self.logger = logger
         names = ChainProtocol(chain: chain.genesis.chain)
+        requests = Mutex(
+            RateLimiter(
+                standard: Self.statusRate, rates: [names.blocks: Self.blockRate, names.objects: Self.objectRate]))
         files = PeerFiles(folder: configuration.folder)
         let key = try files.key(configuration.keyFile)
         var settings = configuration.service(network: names.network)
@@ -49,7 +59,9 @@ final class NodeNetwork: Sendable {
         try service.host.handle(names.status, streamsPerPeer: 2) { [weak self] in await self?.answerStatus($0) }
         try service.host.handle(names.blocks, streamsPerPeer: 4) { [weak self] in await self?.answerBlocks($0) }
         if let exchange {
-            try service.host.handle(names.objects, streamsPerPeer: 8) { await exchange.answer($0) }
+            try service.host.handle(names.objects, streamsPerPeer: 8) { [weak self] stream in
+                if await self?.mayAsk(stream) == true { await exchange.answer(stream) }
+            }
         }
         let events = service.host.events()
         try await service.start()
@@ -100,7 +112,19 @@ final class NodeNetwork: Sendable {
         }
     }
 
+    /// Whether the peer may ask this now. Whoever asks too often is refused, and loses by it.
+    private func mayAsk(_ stream: PeerStream) async -> Bool {
+        let now = ContinuousClock.now - started
+        let allowed = requests.withLock { $0.allows(stream.peer, protocol: stream.protocolID, now: now) }
+        if !allowed {
+            stream.reset("too many requests")
+            await service.report(.tooManyRequests, by: stream.peer, stream.protocolID)
+        }
+        return allowed
+    }
+
     private func answerStatus(_ stream: PeerStream) async {
+        guard await mayAsk(stream) else { return }
         let deadline = stream.reset(after: ChainProtocol.timeout)
         defer { deadline.cancel() }
         do {
@@ -125,6 +149,7 @@ final class NodeNetwork: Sendable {
     // MARK: Giving blocks
 
     private func answerBlocks(_ stream: PeerStream) async {
+        guard await mayAsk(stream) else { return }
         let deadline = stream.reset(after: ChainProtocol.timeout * 2)
         defer { deadline.cancel() }
         do {

@@ -169,6 +169,28 @@ struct NodeNetworkTests {
         for node in [third, second, first] { await node.stop() }
     }
 
+    @Test("a peer that asks without end is refused, and banned in the end") func flood() async throws {
+        let folder = try TemporaryFolder()
+        let node = try await TestNode(in: folder.root + "/a", configuration: Self.configuration())
+        let host = PeerHost(key: .generate(), logger: TestNode.quiet)
+        let peer = try await host.connect(to: try Multiaddr(text: try await address(node)))
+        let names = ChainProtocol(chain: node.genesis.chain)
+        for _ in 0..<200 where host.isConnected(to: peer) {
+            guard let stream = try? await host.openStream(to: peer, protocols: [names.status]) else { break }
+            try? await stream.writeMessage(ChainStatus(height: 0, headerID: .zero, firstKeptHeight: 0).encoded())
+            _ = try? await stream.readMessage(limit: 256)
+            stream.close()
+        }
+        #expect(
+            try await until(10) {
+                let seen = try await node.runtime.networkStatus().peers.first { $0.id == "\(host.peer)" }
+                return seen?.offences.contains { $0.word == "too many requests" && $0.count >= 5 } == true
+            })
+        #expect(try await until(10) { !host.isConnected(to: peer) })
+        await host.shutdown()
+        await node.stop()
+    }
+
     @Test("what is no address is refused by name") func refusesAddresses() throws {
         let text = """
             [network]
