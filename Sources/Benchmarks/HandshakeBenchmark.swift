@@ -88,8 +88,8 @@ struct HandshakeBenchmark: Sendable {
     }
 }
 
-/// What both sides of `Noise_XX` with identities compute on curves, and nothing else: each makes an ephemeral key, agrees
-/// on three secrets (ee, es, se) and verifies one signature. Static keys are signed once a start.
+/// What both sides of `Noise_XX` with identities compute on curves, and nothing else: each makes an ephemeral key,
+/// agrees on three secrets (ee, es, se) and verifies one signature. Static keys are signed once a start.
 struct CurveArithmetic: Sendable {
     private let secret = SecureRandom.bytes(count: 32)
     private let point: [UInt8]

@@ -11,7 +11,7 @@ struct NetworkBenchmark: Sendable {
     var parts = Set(Part.allCases)
     /// Bytes of each transfer, in MiB.
     var transferMebibytes = 256
-    var rounds = 7
+    var rounds = 9
     /// Handshakes in each round, of all dialers together.
     var handshakes = 1_000
     var nodes = 25
@@ -60,11 +60,16 @@ struct NetworkBenchmark: Sendable {
         let raw = try RawTransfer()
         var ours: [Double] = []
         var plain: [Double] = []
+        var processor: [(ours: Double, plain: Double)] = []
         // The first round warms caches, windows and the processor up.
         for round in 0...rounds {
+            let begin = processorSeconds()
             let plainSeconds = try await raw.run(byteCount)
+            let between = processorSeconds()
             let ourSeconds = try await transfer(byteCount, from: dialer, to: listener.peer)
+            let end = processorSeconds()
             guard round > 0 else { continue }
+            processor.append((ours: end - between, plain: between - begin))
             plain.append(Double(byteCount) / plainSeconds / 1e6)
             ours.append(Double(byteCount) / ourSeconds / 1e6)
         }
@@ -75,6 +80,13 @@ struct NetworkBenchmark: Sendable {
             "one stream over loopback: TCP, Noise, Yamux", "\(counted(median(ours))) MB/s",
             "TCP with the same cipher, two blocking threads: \(counted(median(plain))) MB/s",
             ratio: median(zip(ours, plain).map { $0 / $1 }), target: .atLeast(0.7))
+        let ratios = zip(ours, plain).map { $0 / $1 }.sorted()
+        report.note("ratios of the rounds: \(ratios.map { significant($0) }.joined(separator: " "))")
+        let mebibytes = Double(transferMebibytes)
+        report.add(
+            "processor time of a MiB, both sides", "\(significant(median(processor.map(\.ours)) / mebibytes * 1e6)) us",
+            "TCP with the same cipher: \(significant(median(processor.map(\.plain)) / mebibytes * 1e6)) us",
+            ratio: median(processor.map { $0.plain / $0.ours }))
     }
 
     private static func pair() async throws -> (dialer: PeerHost, listener: PeerHost) {

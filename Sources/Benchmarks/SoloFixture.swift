@@ -10,9 +10,9 @@ struct SoloFixture: ConsensusEngine {
 
     mutating func step(_ event: ConsensusEvent) throws(ConsensusFault) -> [ConsensusEffect] {
         switch event.kind {
-        case .start(let height, _, _, _, let key, _, _):
-            self.height = height
-            self.key = key
+        case .start(let start):
+            height = start.height
+            key = start.ownKey
             return []
         case .transactions(let count, _): return propose(count, event.timeMilliseconds)
         case .proposalBuilt(let height, let round, let headerID, _):

@@ -12,8 +12,10 @@ let usage = """
       federation  ten sites train on MNIST-5k, against Flower's simulation engine
                   --data FOLDER [--rounds 10] [--peer-python FILE] [--peer-script FILE]
       network     streams against raw TCP with the same cipher, handshakes against their curve arithmetic, gossip
-                  [--part streams|handshakes|gossip] [--mebibytes 256] [--rounds 7] [--handshakes 1000]
+                  [--part streams|handshakes|gossip] [--mebibytes 256] [--rounds 9] [--handshakes 1000]
                   [--nodes 25] [--messages 500]
+      validators  four nodes that decide together: from submit to decided, and how many a second, beside the signature checks
+                  --prefix FOLDER [--validators 4] [--engine pos] [--latencies 200] [--transactions 60000] [--folder .]
       plugins     calls: direct, in this process, isolated; a long vector in shared memory --prefix FOLDER
       privacy     exact noise a value, and the accountant --prefix FOLDER
       primitives  signatures, digests, decoding, the state tree [--keys 1000000]
@@ -79,7 +81,7 @@ func runBenchmarks() async throws {
         let (options, report) = try options(["part", "mebibytes", "rounds", "handshakes", "nodes", "messages"])
         var benchmark = NetworkBenchmark(
             transferMebibytes: try options.count("mebibytes", default: 256),
-            rounds: try options.count("rounds", default: 7),
+            rounds: try options.count("rounds", default: 9),
             handshakes: try options.count("handshakes", default: 1_000),
             nodes: try options.count("nodes", default: 25), messages: try options.count("messages", default: 500))
         if let name = options.text("part") {
@@ -92,6 +94,17 @@ func runBenchmarks() async throws {
     case "primitives":
         let (options, report) = try options(["keys"])
         try await PrimitivesBenchmark(keyCount: try options.count("keys", default: 1_000_000)).run(report)
+    case "validators":
+        let (options, report) = try options([
+            "prefix", "validators", "engine", "latencies", "transactions", "folder",
+        ])
+        guard let prefix = options.text("prefix") else { throw UsageError(reason: "needs --prefix FOLDER") }
+        let benchmark = ValidatorBenchmark(
+            prefix: prefix, folder: options.text("folder") ?? ".",
+            validatorCount: try options.count("validators", default: 4), engine: options.text("engine") ?? "pos",
+            latencyCount: try options.count("latencies", default: 200),
+            transactionCount: try options.count("transactions", default: 60_000))
+        try await benchmark.run(report)
     case "plugins", "privacy":
         let (options, report) = try options(["prefix"])
         guard let prefix = options.text("prefix") else { throw UsageError(reason: "needs --prefix FOLDER") }

@@ -19,6 +19,9 @@ extension NodeRuntime: NodeService {
             if head.validators.validators.count == 1 {
                 notes.append("one validator decides alone: it can foresee its beacons and could leave transactions out")
             }
+            if host.signingHold != nil {
+                notes.append("restored from a backup: signs nothing before a block that was made afterwards is final")
+            }
             return NodeStatus(
                 version: Self.version, role: head.validators.power(of: key) == nil ? "observer" : "validator",
                 chain: chain.text, height: head.height,
@@ -46,7 +49,10 @@ extension NodeRuntime: NodeService {
             findings.append(
                 NodeHealth.Finding(
                     check: "network", healthy: false, detail: trouble,
-                    mend: "this program is likely the odd one: compare versions with vinculum network doctor"))
+                    mend:
+                        "see vinculum network doctor; where peers agree, this program may be the odd one: "
+                        + "compare versions"
+                ))
         }
         return NodeHealth(findings: findings)
     }
@@ -218,8 +224,30 @@ extension NodeRuntime: NodeService {
             let first = max(height, 1)
             let last = host.kernel.head.height
             guard first <= last, limit > 0 else { return [] }
-            return try (first...min(last, first + UInt64(limit) - 1)).map {
-                Self.anchor(try host.archive.certifiedHeader(height: $0))
+            let end = min(last, first + UInt64(limit) - 1)
+            var sets: [UInt64: ValidatorSet] = [:]
+            for handover in try host.archive.handovers(
+                from: first, through: end, limit: limit, genesis: host.kernel.configuration.genesis)
+            {
+                sets[handover.certified.header.height] = handover.validators
+            }
+            return try (first...end).map { height in
+                var header = Self.anchor(try host.archive.certifiedHeader(height: height))
+                header.newValidators = sets[height]?.encoded()
+                return header
+            }
+        }
+    }
+
+    public func handovers(from height: UInt64, limit: Int) async throws(ServiceError) -> [CertifiedHeader] {
+        try await query { host in
+            guard limit > 0 else { return [] }
+            try host.checkDurable()
+            let genesis = host.kernel.configuration.genesis
+            return try host.archive.handovers(from: height, limit: limit, genesis: genesis).map { handover in
+                var header = Self.anchor(handover.certified)
+                header.newValidators = handover.validators.encoded()
+                return header
             }
         }
     }

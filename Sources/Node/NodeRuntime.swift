@@ -6,6 +6,7 @@ import PluginHost
 import Primitives
 import Privacy
 import Reputation
+import Staking
 import Storage
 import Tokens
 
@@ -30,7 +31,7 @@ public final class NodeRuntime: Sendable {
 
     /// The modules of every chain that this program executes, in the order of their rules.
     public static var modules: [any LedgerModule] {
-        [TokensModule(), ReputationModule(), PrivacyModule(), FederationModule(), MarketModule()]
+        [TokensModule(), ReputationModule(), StakingModule(), PrivacyModule(), FederationModule(), MarketModule()]
     }
 
     /// Opens everything that the configuration names; what cannot be opened is thrown, and nothing is left running.
@@ -46,15 +47,18 @@ public final class NodeRuntime: Sendable {
             folder: configuration.objectFolder, limitBytes: configuration.objectLimitBytes,
             storeLimitBytes: configuration.objectStoreLimitBytes)
         let signal = CommitSignal()
+        let outbox = ConsensusOutbox()
         let engine = try source.consensus(genesis.engine)
         let manifest = engine.manifest
         let status = NodeStatus.PluginStatus(
             id: manifest.id, kind: manifest.kind.rawValue, version: "\(manifest.version)",
             isolation: engine.isIsolated ? "process" : "in-process", healthy: true)
-        let isValidator = genesis.validators.power(of: key.publicKey) != nil
-        try checkDurability(configuration, isValidator: isValidator)
+        let isFounder = genesis.validators.power(of: key.publicKey) != nil
+        try checkDurability(configuration, isValidator: isFounder)
+        let votingKey = mayVote(configuration, genesis, isFounder: isFounder) ? key : nil
         let path = "\(configuration.dataFolder)/ledger.sqlite"
         try DurableFile.makeFolder(configuration.dataFolder)
+        try await join(networkConfiguration, genesis: genesis, path: path, logger: logger)
         // The instance is made here and used by the kernel's thread alone from then on.
         nonisolated(unsafe) let instance = engine
         let kernel = try await SerialThread(name: "kernel") {
@@ -64,10 +68,13 @@ public final class NodeRuntime: Sendable {
             try instance.start(snapshot: try KernelHost.savedEngineState(archive))
             let kernel = try Self.kernel(
                 genesis, archive, PluginEngine(id: genesis.engine, instance: instance, chain: genesis.chain),
-                key: isValidator ? key : nil, configuration)
+                key: votingKey, configuration)
+            let isElected = kernel.head.validators.power(of: key.publicKey) != nil
+            try checkDurability(configuration, isValidator: isElected)
             var host = KernelHost(
-                kernel: kernel, archive: archive, key: isValidator ? key : nil, signal: signal, logger: logger,
-                keepBlocks: configuration.keepBlocks, revival: EngineRevival(instance))
+                kernel: kernel, archive: archive, key: votingKey, signal: signal, logger: logger,
+                keepBlocks: configuration.keepBlocks, revival: EngineRevival(instance),
+                checkpoint: networkConfiguration.checkpoint, outbox: outbox)
             host.start()
             return host
         }
@@ -75,7 +82,9 @@ public final class NodeRuntime: Sendable {
         do {
             network = try await startNetwork(
                 networkConfiguration,
-                ChainAccess(kernel: kernel, signal: signal, genesis: genesis, ownKey: key.publicKey), objects, logger)
+                ChainAccess(
+                    kernel: kernel, signal: signal, genesis: genesis, ownKey: key.publicKey, databasePath: path),
+                objects, logger, ConsensusParty(key: key, outbox: outbox))
         } catch {
             await kernel.stop()
             throw error
@@ -87,12 +96,20 @@ public final class NodeRuntime: Sendable {
     }
 
     static func startNetwork(
-        _ configuration: NetworkConfiguration, _ chain: ChainAccess, _ objects: ObjectStore, _ logger: Logger
+        _ configuration: NetworkConfiguration, _ chain: ChainAccess, _ objects: ObjectStore, _ logger: Logger,
+        _ consensus: ConsensusParty? = nil
     ) async throws -> NodeNetwork? {
         guard configuration.isOn else { return nil }
-        let network = try NodeNetwork(configuration, chain: chain, objects: objects, logger: logger)
+        let network = try NodeNetwork(
+            configuration, chain: chain, objects: objects, logger: logger, consensus: consensus)
         try await network.start()
         return network
+    }
+
+    /// Whether the node's key votes where the chain's validators include it. On a chain with staking that may come at
+    /// any height, unless the disk would forget what the key has signed.
+    private static func mayVote(_ configuration: NodeConfiguration, _ genesis: Genesis, isFounder: Bool) -> Bool {
+        isFounder || genesis.sections[StakingPaths.module] != nil && configuration.durability != "normal"
     }
 
     /// A validator that forgets a block after a loss of power could sign another one of that height.
@@ -152,14 +169,19 @@ public final class NodeRuntime: Sendable {
 
     /// Runs the node's agents until the task is cancelled, then stops the kernel.
     public func run() async {
-        if let aggregatorKey {
-            let sender = LocalSender(runtime: self, key: aggregatorKey)
-            let gateway = LocalGateway(
-                runtime: self, openJobs: OpenJobs(runtime: self, aggregator: sender.account))
-            let agent = AggregatorAgent(gateway: gateway, sender: sender, logger: logger)
-            await agent.run()
-        } else {
-            while !Task.isCancelled { try? await Task.sleep(for: .seconds(3_600)) }
+        await withTaskGroup(of: Void.self) { group in
+            if let aggregatorKey {
+                let sender = LocalSender(runtime: self, key: aggregatorKey)
+                let gateway = LocalGateway(
+                    runtime: self, openJobs: OpenJobs(runtime: self, aggregator: sender.account))
+                let agent = AggregatorAgent(gateway: gateway, sender: sender, logger: logger)
+                group.addTask { await agent.run() }
+            }
+            if configuration.removesSettledObjects {
+                let tidying = ObjectTidying(
+                    source: LocalTidying(runtime: self), keepRounds: configuration.keptRounds, logger: logger)
+                group.addTask { await tidying.run() }
+            }
         }
         await network?.stop()
         await kernel.stop()

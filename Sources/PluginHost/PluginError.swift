@@ -25,6 +25,8 @@ public struct PluginError: Error, Sendable, Hashable, CustomStringConvertible {
         case setting
         /// A required plugin is missing, or a conflicting one is enabled.
         case relation
+        /// The library exports more than its entry, or wants what its kind may not have.
+        case symbols
         /// The library could not be loaded.
         case load
         /// The plugin answered with an error.
@@ -98,6 +100,7 @@ public struct PluginError: Error, Sendable, Hashable, CustomStringConvertible {
                 + "plugins.allow_unsigned_sha256"
         case .digest: "install the plugin again: the library is not the one that was signed"
         case .downgrade: "--allow-older accepts it"
+        case .symbols: "`vinculum plugin check` names the rules; --allow-symbols accepts it"
         case .notFound: "`vinculum plugin list` shows what is installed"
         case .abi, .layout, .descriptor, .load: "install a build of the plugin for this version of vinculum"
         case .manifest, .service, .setting: "Plugins/README.md lists what a manifest may say"

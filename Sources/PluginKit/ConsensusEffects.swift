@@ -1,5 +1,15 @@
 import CVinculum
 
+/// What goes first where the line is full.
+public enum MessagePriority: UInt32, Sendable {
+    /// Small, and somebody waits for it.
+    case vote = 0
+    /// A proposal with its block.
+    case block = 1
+    /// What is lost is asked for again.
+    case catchUp = 2
+}
+
 /// The ordered batch that a step writes: `draft/consensus-effects.h`.
 public struct ConsensusEffects: Sendable {
     private var writer = RecordWriter()
@@ -45,26 +55,45 @@ public struct ConsensusEffects: Sendable {
             kind: UInt32(VIN_EFFECT_DECIDE), tails: [(\.signatures, packed)])
     }
 
-    /// Keep these bytes in place of the last ones, synced. At most once a step (EFF-3).
-    public mutating func persist(_ state: [UInt8]) {
+    /// Keep these bytes in place of the last ones, and these blocks, synced. At most once a step (EFF-3).
+    public mutating func persist(_ state: [UInt8], blocks: [Bytes32] = []) {
         writer.append(
-            vin_effect_persist(record: vin_record(), state: vin_span()), kind: UInt32(VIN_EFFECT_PERSIST),
-            tails: [(\.state, state)])
+            vin_effect_persist(record: vin_record(), state: vin_span(), blocks: vin_span()),
+            kind: UInt32(VIN_EFFECT_PERSIST), tails: [(\.state, state), (\.blocks, blocks.flatMap(\.bytes))])
     }
 
-    public mutating func send(to recipient: Bytes32, attachment: Bytes32? = nil, payload: [UInt8]) {
+    public mutating func send(
+        to recipient: Bytes32, attachment: Bytes32? = nil, votes: [CastVote] = [], payload: [UInt8],
+        priority: MessagePriority = .vote
+    ) {
         writer.append(
             vin_effect_send(
                 record: vin_record(), recipient: recipient.publicKey, attachment: (attachment ?? .zero).digest,
-                payload: vin_span()),
-            kind: UInt32(VIN_EFFECT_SEND), tails: [(\.payload, payload)])
+                payload: vin_span(), votes: vin_span(), priority: priority.rawValue, reserved: 0),
+            kind: UInt32(VIN_EFFECT_SEND), tails: [(\.payload, payload), (\.votes, Self.packed(votes))])
     }
 
-    public mutating func broadcast(attachment: Bytes32? = nil, payload: [UInt8]) {
+    public mutating func broadcast(
+        attachment: Bytes32? = nil, votes: [CastVote] = [], payload: [UInt8], priority: MessagePriority = .vote
+    ) {
         writer.append(
             vin_effect_broadcast(
-                record: vin_record(), attachment: (attachment ?? .zero).digest, payload: vin_span()),
-            kind: UInt32(VIN_EFFECT_BROADCAST), tails: [(\.payload, payload)])
+                record: vin_record(), attachment: (attachment ?? .zero).digest, payload: vin_span(), votes: vin_span(),
+                priority: priority.rawValue, reserved: 0),
+            kind: UInt32(VIN_EFFECT_BROADCAST), tails: [(\.payload, payload), (\.votes, Self.packed(votes))])
+    }
+
+    private static func packed(_ votes: [CastVote]) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(votes.count * MemoryLayout<vin_cast_vote>.stride)
+        for vote in votes { withUnsafeBytes(of: vote.record) { bytes.append(contentsOf: $0) } }
+        return bytes
+    }
+
+    /// The host may drop what it keeps of this block.
+    public mutating func release(headerID: Bytes32) {
+        writer.append(
+            vin_effect_release(record: vin_record(), header_id: headerID.digest), kind: UInt32(VIN_EFFECT_RELEASE))
     }
 
     /// A `timer` event at this time or later; replaces a pending timer of the same id.

@@ -2,9 +2,13 @@ import CVinculum
 
 /// A vote as `draft/consensus-effects.h` has it.
 public struct ConsensusVote: Hashable, Sendable {
-    public enum Step: UInt32, Sendable {
+    /// In the order in which a key signs them in a round.
+    public enum Step: UInt32, Comparable, Sendable {
+        case propose = 0
         case prepare = 1
         case commit = 2
+
+        public static func < (left: Step, right: Step) -> Bool { left.rawValue < right.rawValue }
     }
 
     public var chain: Bytes32
@@ -12,8 +16,13 @@ public struct ConsensusVote: Hashable, Sendable {
     public var round: UInt32
     public var step: Step
     public var headerID: Bytes32
+    /// One more than the round whose prepare votes justify this one; 0 for none.
+    public var proofRound: UInt32
 
-    public init(chain: Bytes32, height: UInt64, round: UInt32, step: Step, headerID: Bytes32) {
+    public init(
+        chain: Bytes32, height: UInt64, round: UInt32, step: Step, headerID: Bytes32, proofRound: UInt32 = 0
+    ) {
+        self.proofRound = proofRound
         self.chain = chain
         self.height = height
         self.round = round
@@ -27,12 +36,34 @@ public struct ConsensusVote: Hashable, Sendable {
         }
         self.init(
             chain: Bytes32(vote.chain), height: vote.height, round: vote.round, step: step,
-            headerID: Bytes32(vote.header_id))
+            headerID: Bytes32(vote.header_id), proofRound: vote.proof_round)
     }
 
-    var record: vin_vote {
+    public var record: vin_vote {
         vin_vote(
-            height: height, round: round, step: step.rawValue, chain: chain.digest, header_id: headerID.digest)
+            height: height, round: round, step: step.rawValue, chain: chain.digest, header_id: headerID.digest,
+            proof_round: proofRound, reserved: 0)
+    }
+}
+
+/// A vote with its signature, as it travels: `vin_cast_vote`.
+public struct CastVote: Hashable, Sendable {
+    public let key: Bytes32
+    public let vote: ConsensusVote
+    public let signature: Bytes64
+
+    public init(key: Bytes32, vote: ConsensusVote, signature: Bytes64) {
+        self.key = key
+        self.vote = vote
+        self.signature = signature
+    }
+
+    init(_ cast: vin_cast_vote) throws(PluginFailure) {
+        self.init(key: Bytes32(cast.key), vote: try ConsensusVote(cast.vote), signature: Bytes64(cast.signature))
+    }
+
+    var record: vin_cast_vote {
+        vin_cast_vote(key: key.publicKey, signature: signature.signature, vote: vote.record)
     }
 }
 
@@ -40,7 +71,15 @@ public struct ConsensusVote: Hashable, Sendable {
 public struct ConsensusValidator: Hashable, Sendable {
     public let key: Bytes32
     public let power: UInt64
+
+    public init(key: Bytes32, power: UInt64) {
+        self.key = key
+        self.power = power
+    }
 }
+
+// VIN_CONSENSUS_VOTES_MAX, which the importer takes over with the wrong type.
+let consensusVotesMax = UInt32(VIN_CONSENSUS_VOTES_MAX)
 
 /// An event and when it happened: `draft/consensus-events.h`.
 public struct ConsensusEvent: Sendable {
@@ -56,11 +95,13 @@ public struct ConsensusEvent: Sendable {
         /// `headerID` is nil when there was nothing to put into a block.
         case proposalBuilt(height: UInt64, round: UInt32, headerID: Bytes32?, transactions: UInt64)
         /// `code` is the ledger's result code when not valid.
-        case validated(height: UInt64, round: UInt32, headerID: Bytes32, valid: Bool, code: Int32)
+        case validated(Validated)
         /// `attachment` is the id of a block that came along.
-        case message(sender: Bytes32, attachment: Bytes32?, payload: [UInt8])
-        /// `signature` is nil when the host refused to sign.
+        case message(sender: Bytes32, attachment: Bytes32?, votes: [CastVote], payload: [UInt8])
+        /// `signature` is nil when the host refused to sign: the key has signed something else there, or later.
         case voteSigned(ConsensusVote, signature: Bytes64?)
+        /// The disk or the signer did not answer: the same vote may be asked for again.
+        case voteUnavailable(ConsensusVote)
         case blockCommitted(Committed)
         case parameters(height: UInt64, Settings)
     }
@@ -74,6 +115,23 @@ public struct ConsensusEvent: Sendable {
         public let ownKey: Bytes32?
         public let parameters: Settings
         public let validators: [ConsensusValidator]
+        /// Blocks of the newest persist effect that the host has again.
+        public let blocks: [Bytes32]
+        /// Power that makes a certificate; 0 leaves it to the engine.
+        public let threshold: UInt64
+        /// Of the last committed block.
+        public let blockTimeMilliseconds: Int64
+    }
+
+    /// What the host found out about a block.
+    public struct Validated: Sendable {
+        public let height: UInt64
+        public let round: UInt32
+        public let headerID: Bytes32
+        public let valid: Bool
+        public let code: Int32
+        /// As the header says; 0 for a block that the host does not have.
+        public let blockTimeMilliseconds: Int64
     }
 
     public struct Committed: Sendable {
@@ -84,6 +142,8 @@ public struct ConsensusEvent: Sendable {
         public let transactionsWaiting: UInt64
         /// The next height's set if it changed.
         public let validators: [ConsensusValidator]?
+        /// Of that set.
+        public let threshold: UInt64
     }
 
     /// Reads one record.
@@ -112,18 +172,20 @@ public struct ConsensusEvent: Sendable {
         case VIN_EVENT_VALIDATED:
             let event = try record.load(as: vin_event_validated.self)
             return .validated(
-                height: event.height, round: event.round, headerID: Bytes32(event.header_id), valid: event.valid == 1,
-                code: event.code)
+                Validated(
+                    height: event.height, round: event.round, headerID: Bytes32(event.header_id),
+                    valid: event.valid == 1, code: event.code, blockTimeMilliseconds: event.block_time_ms))
         case VIN_EVENT_MESSAGE:
             let event = try record.load(as: vin_event_message.self)
             let attachment = Bytes32(event.attachment)
             return .message(
                 sender: Bytes32(event.sender), attachment: attachment.isZero ? nil : attachment,
-                payload: Array(try record.slice(event.payload)))
+                votes: try votes(record, event.votes), payload: Array(try record.slice(event.payload)))
         case VIN_EVENT_VOTE_SIGNED:
             let event = try record.load(as: vin_event_vote_signed.self)
-            return .voteSigned(
-                try ConsensusVote(event.vote), signature: event.status == 0 ? Bytes64(event.signature) : nil)
+            let vote = try ConsensusVote(event.vote)
+            if event.status == vin_status(VIN_ERROR_UNAVAILABLE) { return .voteUnavailable(vote) }
+            return .voteSigned(vote, signature: event.status == 0 ? Bytes64(event.signature) : nil)
         case VIN_EVENT_BLOCK_COMMITTED:
             let event = try record.load(as: vin_event_block_committed.self)
             return .blockCommitted(
@@ -131,7 +193,8 @@ public struct ConsensusEvent: Sendable {
                     height: event.height, headerID: Bytes32(event.header_id),
                     blockTimeMilliseconds: event.block_time_ms, byCertificate: event.flags & 1 != 0,
                     transactionsWaiting: event.transactions_waiting,
-                    validators: event.validators.size == 0 ? nil : try validators(record, event.validators)))
+                    validators: event.validators.size == 0 ? nil : try validators(record, event.validators),
+                    threshold: event.threshold))
         case VIN_EVENT_PARAMETERS:
             let event = try record.load(as: vin_event_parameters.self)
             return .parameters(height: event.height, try Settings(try record.slice(event.parameters)))
@@ -147,7 +210,19 @@ public struct ConsensusEvent: Sendable {
             height: event.height, chain: Bytes32(event.chain), headerID: Bytes32(event.header_id),
             seed: Bytes32(event.seed), ownKey: key.isZero ? nil : key,
             parameters: try Settings(try record.slice(event.parameters)),
-            validators: try validators(record, event.validators))
+            validators: try validators(record, event.validators),
+            blocks: try record.array(event.blocks, of: vin_digest.self).map { Bytes32($0) },
+            threshold: event.threshold, blockTimeMilliseconds: event.block_time_ms)
+    }
+
+    private static func votes(_ record: RecordView, _ span: vin_span) throws(PluginFailure) -> [CastVote] {
+        let stride = UInt32(MemoryLayout<vin_cast_vote>.stride)
+        guard span.size / stride <= consensusVotesMax else {
+            throw PluginFailure(.invalid, "more than \(consensusVotesMax) votes came with a message (EVT-4)")
+        }
+        var votes: [CastVote] = []
+        for vote in try record.array(span, of: vin_cast_vote.self) { votes.append(try CastVote(vote)) }
+        return votes
     }
 
     private static func validators(

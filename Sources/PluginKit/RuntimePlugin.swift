@@ -16,6 +16,8 @@ public struct TaskDescription: Sendable {
     public let outputPath: String
     public let limits: vin_task_limits
     public let keepsStandardOutput: Bool
+    /// Lives on and takes requests.
+    public let serves: Bool
 }
 
 /// A runtime: `draft/runtime.h` is its specification. All calls are [lane].
@@ -32,6 +34,10 @@ public protocol RuntimePlugin: Plugin {
     func collect(
         _ task: UInt64
     ) throws(PluginFailure) -> (result: vin_task_result, standardOutput: [UInt8], standardError: [UInt8])
+
+    /// Hands a line to a serving task, or with an empty one goes on waiting for the answer to the last; waits up to
+    /// `waitMilliseconds`. Empty: no answer yet.
+    func ask(_ task: UInt64, _ request: [UInt8], waitMilliseconds: UInt64) throws(PluginFailure) -> [UInt8]
 
     /// [control] Kills what still runs; the object is not used afterwards.
     func close()
@@ -61,7 +67,7 @@ final class RuntimeGlue: Glue<any RuntimePlugin, vin_runtime> {
         guard let task = task?.pointee, let out, Int(task.struct_size) >= MemoryLayout<vin_task>.size else {
             throw PluginFailure(.invalid, "the task is missing or too short")
         }
-        guard task.flags & ~1 == 0 else { throw PluginFailure(.unsupported, "unknown flags \(task.flags)") }
+        guard task.flags & ~3 == 0 else { throw PluginFailure(.unsupported, "unknown flags \(task.flags)") }
         let limits = task.limits
         guard limits.memory_bytes > 0, limits.cpu_ms > 0, limits.wall_ms > 0, limits.output_bytes > 0,
             limits.processes > 0
@@ -86,7 +92,7 @@ final class RuntimeGlue: Glue<any RuntimePlugin, vin_runtime> {
                 program: try text(task.program, "the program's path"), programDigest: Bytes32(task.program_digest),
                 arguments: arguments, environment: environment, inputs: inputs,
                 outputPath: try text(task.output_path, "the output path"), limits: limits,
-                keepsStandardOutput: task.flags & 1 != 0))
+                keepsStandardOutput: task.flags & 1 != 0, serves: task.flags & 2 != 0))
     }
 
     private func usage(
@@ -116,6 +122,12 @@ final class RuntimeGlue: Glue<any RuntimePlugin, vin_runtime> {
         try required(error).append(collected.standardError)
     }
 
+    private func ask(
+        _ task: UInt64, _ request: vin_bytes, _ wait: UInt64, _ answer: UnsafePointer<vin_sink>?
+    ) throws(PluginFailure) {
+        try required(answer).append(try plugin.ask(task, Array(request.raw), waitMilliseconds: wait))
+    }
+
     private static var table: vin_runtime {
         vin_runtime(
             struct_size: UInt32(MemoryLayout<vin_runtime>.size), reserved: 0, plugin_data: nil,
@@ -140,6 +152,9 @@ final class RuntimeGlue: Glue<any RuntimePlugin, vin_runtime> {
             kill: { data, task in RuntimeGlue.call(data) { glue throws(PluginFailure) in try glue.plugin.kill(task) } },
             collect: { data, task, out, output, error in
                 RuntimeGlue.call(data) { glue throws(PluginFailure) in try glue.collect(task, out, output, error) }
+            },
+            ask: { data, task, request, wait, answer in
+                RuntimeGlue.call(data) { glue throws(PluginFailure) in try glue.ask(task, request, wait, answer) }
             })
     }
 
@@ -148,5 +163,12 @@ final class RuntimeGlue: Glue<any RuntimePlugin, vin_runtime> {
         _ data: UnsafeMutableRawPointer?, _ body: (RuntimeGlue) throws(PluginFailure) -> Void
     ) -> vin_status {
         with(data, RuntimeGlue.self) { glue in glue.answer { () throws(PluginFailure) in try body(glue) } }
+    }
+}
+
+extension RuntimePlugin {
+    /// Of a runtime whose tasks run once.
+    public func ask(_ task: UInt64, _ request: [UInt8], waitMilliseconds: UInt64) throws(PluginFailure) -> [UInt8] {
+        throw PluginFailure(.unsupported, "this runtime has no serving tasks")
     }
 }

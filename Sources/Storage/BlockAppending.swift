@@ -11,7 +11,11 @@ extension LedgerDatabase {
     /// block survives a loss of power; when it throws, nothing of it is there.
     ///
     /// The first block may have any height (a node that starts from a snapshot); each next one follows by one.
-    public func append(_ record: BlockRecord, indexes: BlockIndexes = BlockIndexes()) throws(StorageError) {
+    ///
+    /// - Parameter records: services' records that are written in the same transaction.
+    public func append(
+        _ record: BlockRecord, indexes: BlockIndexes = BlockIndexes(), with records: [NamedRecord] = []
+    ) throws(StorageError) {
         var next = try currentTail()
         if let last = next.height, record.height != last + 1 {
             throw .wrongHeight(expected: last + 1, given: record.height)
@@ -37,6 +41,7 @@ extension LedgerDatabase {
             try insert(summary)
             try insert(bodyOf: record, indexes)
             for run in indexes.hashes { try insert(run) }
+            for named in records { try put([named.change], in: named.namespace) }
             if settled.isFull { try settleIndexes(through: record.height) }
         }
         next.height = record.height
@@ -46,7 +51,7 @@ extension LedgerDatabase {
         tail = next
     }
 
-    private func insert(_ summary: BlockSummary) throws(StorageError) {
+    func insert(_ summary: BlockSummary) throws(StorageError) {
         try connection.run(
             "INSERT INTO blocks VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)", .key(summary.height),
             .key(summary.timeMilliseconds), .key(summary.firstSlot), .integer(Int64(summary.transactionCount)),

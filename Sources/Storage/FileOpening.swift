@@ -135,7 +135,9 @@ enum FileOpening {
         try sync(folder, flags: O_RDONLY | O_DIRECTORY)
     }
 
-    private static func backUp(_ source: Connection, to target: Connection) throws(StorageError) {
+    /// Copies all pages in one read of the source: its writer goes on, since readers of a write-ahead log hold nobody
+    /// up.
+    static func backUp(_ source: Connection, to target: Connection) throws(StorageError) {
         guard let backup = sqlite3_backup_init(target.handle, "main", source.handle, "main") else {
             throw target.failure(sqlite3_extended_errcode(target.handle), during: "starting the copy")
         }
@@ -143,6 +145,8 @@ enum FileOpening {
         let code = sqlite3_backup_finish(backup)
         guard code == SQLITE_OK else { throw target.failure(code, during: "copying the database") }
     }
+
+    static func sync(_ path: String) throws(StorageError) { try sync(path, flags: O_RDWR) }
 
     private static func sync(_ path: String, flags: Int32) throws(StorageError) {
         let descriptor = Glibc.open(path, flags | O_CLOEXEC)

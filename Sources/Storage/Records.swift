@@ -9,6 +9,17 @@ public struct RecordChange: Sendable {
     }
 }
 
+/// A change and where it is made.
+public struct NamedRecord: Sendable {
+    public var namespace: String
+    public var change: RecordChange
+
+    public init(namespace: String, change: RecordChange) {
+        self.namespace = namespace
+        self.change = change
+    }
+}
+
 extension LedgerReader {
     /// A service's record, or nil.
     public func record(_ key: [UInt8], in namespace: String) throws(StorageError) -> [UInt8]? {
@@ -62,17 +73,20 @@ extension LedgerReader {
 extension LedgerDatabase {
     /// Applies all changes or none; synced when this returns.
     public func write(_ changes: [RecordChange], in namespace: String) throws(StorageError) {
-        try syncedTransaction { () throws(StorageError) in
-            for change in changes {
-                guard let content = change.content else {
-                    try connection.run(
-                        "DELETE FROM records WHERE namespace = ? AND key = ?", .text(namespace), .blob(change.key))
-                    continue
-                }
+        try syncedTransaction { () throws(StorageError) in try put(changes, in: namespace) }
+    }
+
+    /// Inside a transaction.
+    func put(_ changes: [RecordChange], in namespace: String) throws(StorageError) {
+        for change in changes {
+            guard let content = change.content else {
                 try connection.run(
-                    "INSERT OR REPLACE INTO records VALUES(?, ?, ?, ?)", .text(namespace), .blob(change.key),
-                    .integer(Self.recordChecksum(namespace, change.key, content)), .blob(content))
+                    "DELETE FROM records WHERE namespace = ? AND key = ?", .text(namespace), .blob(change.key))
+                continue
             }
+            try connection.run(
+                "INSERT OR REPLACE INTO records VALUES(?, ?, ?, ?)", .text(namespace), .blob(change.key),
+                .integer(Self.recordChecksum(namespace, change.key, content)), .blob(content))
         }
     }
 

@@ -28,17 +28,24 @@ extension LedgerReader {
 
 extension LedgerDatabase {
     /// Asks leave to sign. Granted, and synced, before the signature may leave the node: only for a place after the
-    /// last one, or for the very same bytes again. Anything else throws `.wouldEquivocate`.
-    public func grantVote(_ vote: SignedVote, signer: [UInt8]) throws(StorageError) {
+    /// last one, or for the very same bytes again. Anything else throws `.wouldEquivocate`, and everything throws
+    /// `.signingHeld` while a hold stands.
+    ///
+    /// What the vote depends on is written in the same transaction: nothing of it without the vote, and one sync.
+    public func grantVote(
+        _ vote: SignedVote, signer: [UInt8], with changes: [RecordChange] = [], in namespace: String = ""
+    ) throws(StorageError) {
         guard vote.height <= UInt64(Int64.max) else { throw .outOfRange("height above 2^63 - 1") }
         try syncedTransaction { () throws(StorageError) in
+            if let time = try signingHold() { throw StorageError.signingHeld(untilMilliseconds: time) }
             if let last = try lastVote(signer: signer) {
-                if last == vote { return }
+                if last == vote { return try put(changes, in: namespace) }
                 guard last.place < vote.place else { throw StorageError.wouldEquivocate(last: last) }
             }
             try connection.run(
                 "INSERT OR REPLACE INTO votes VALUES(?, ?, ?, ?, ?)", .blob(signer), .key(vote.height),
                 .integer(Int64(vote.round)), .integer(Int64(vote.step)), .blob(vote.digest))
+            try put(changes, in: namespace)
         }
     }
 }

@@ -25,6 +25,9 @@ public enum StorageError: Error, Equatable, Sendable {
     case wrongHeight(expected: UInt64, given: UInt64)
     /// A signature at or before the last signed place, over other bytes, was refused.
     case wouldEquivocate(last: SignedVote)
+    /// Nothing is signed before a block later than this time (milliseconds since 1970) is final: the database was
+    /// restored from a backup.
+    case signingHeld(untilMilliseconds: UInt64)
     /// A number or name that the file format cannot hold.
     case outOfRange(String)
     /// A write could not be synced or undone earlier, so the state on disk is unknown: open the file again.
@@ -52,6 +55,8 @@ extension StorageError: CustomStringConvertible {
         case .wrongHeight(let expected, let given): "block \(given) does not follow: expected \(expected)"
         case .wouldEquivocate(let last):
             "refused to sign: already signed height \(last.height) round \(last.round) step \(last.step)"
+        case .signingHeld(let time):
+            "refused to sign: restored from a backup, and no block later than \(time) ms is final yet"
         case .outOfRange(let what): "out of range: \(what)"
         case .mustReopen: "an earlier write may not have reached the disk: open the database again"
         case .sqlite(let code, let text, let during): "SQLite error \(code) while \(during): \(text)"

@@ -6,10 +6,13 @@ struct TaskRun {
     private let inputs: String
     private let outputs: String
     private let task: TaskFile
+    private let records: RecordMemory
 
-    init(inputs: String, outputs: String) throws(TrainingError) {
+    /// - Parameter records: what an earlier run has read.
+    init(inputs: String, outputs: String, records: RecordMemory = RecordMemory()) throws(TrainingError) {
         self.inputs = inputs
         self.outputs = outputs
+        self.records = records
         let path = "\(inputs)/task.conf"
         task = try TaskFile(bytes: WholeFile.read(path, limit: 1 << 20), path: path)
     }
@@ -95,9 +98,9 @@ struct TaskRun {
         let scaling = InputScaling(
             factor: Float(try task.double("input_factor", default: Double(unit.factor))),
             offset: Float(try task.double("input_offset", default: Double(unit.offset))))
-        return try Dataset(
-            file: Safetensors.read(input(task.text("data", default: "data.safetensors"))),
-            classCount: task.integer("classes", default: classes), scaling: scaling)
+        return try records.dataset(
+            at: input(task.text("data", default: "data.safetensors")),
+            classes: task.integer("classes", default: classes), scaling: scaling)
     }
 
     private func write(_ file: Safetensors, _ name: String) throws(TrainingError) {

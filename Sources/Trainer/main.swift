@@ -8,6 +8,8 @@ import Musl
 
 // vinculum-trainer TASK_DIR: reads TASK_DIR/in/task.conf and the files it names in TASK_DIR/in, writes TASK_DIR/out.
 // Without an argument it reads /task/in and writes /output, where a sandbox shows them (`vinculum/draft/runtime.h`).
+// With
+// --serve it does so for each request on descriptor 0.
 // Needs no network and no other file.
 
 /// Exit codes: 0 done; 64 wrong usage; 65 bad data, model or update; 66 a file is missing or unreadable; 70 the numbers
@@ -23,8 +25,12 @@ func exitCode(_ error: TrainingError) -> Int32 {
 }
 
 let arguments = CommandLine.arguments
+if arguments.dropFirst() == ["--serve"] {
+    Service(inputs: "/task/in", outputs: "/output").run()
+    exit(0)
+}
 if arguments.count > 2 || arguments.dropFirst().contains(where: { $0.hasPrefix("-") }) {
-    Event.emit("failed", ["code": .text("usage"), "reason": .text("usage: vinculum-trainer [TASK_DIR]")])
+    Event.emit("failed", ["code": .text("usage"), "reason": .text("usage: vinculum-trainer [TASK_DIR | --serve]")])
     exit(64)
 }
 do throws(TrainingError) {

@@ -8,4 +8,5 @@ if PluginChild.isRequested(CommandLine.arguments) { exit(PluginChild.main(argume
 // A reader that has gone (`vinculum … | head`) ends the program quietly, by an error of the write and not by a signal.
 signal(SIGPIPE, SIG_IGN)
 
+ParentDeath.followEnvironment()
 await runProgram()

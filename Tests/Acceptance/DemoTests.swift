@@ -41,6 +41,18 @@ struct DemoTests {
         #expect(again.errors.contains("not empty"))
     }
 
+    @Test(arguments: ["pos", "poc"]) func runsOnALedgerThatFourNodesDecideOn(engine: String) throws {
+        let folder = try StagedProgram.openFolder()
+        let dir = folder.path("demo")
+        let result = try StagedProgram.command([
+            "demo", "--sites", "3", "--rounds", "2", "--validators", "4", "--consensus", engine, "--dir", dir, "--json",
+        ]).run(timeout: .seconds(120))
+        #expect(result.status == 0, "\(result.errors)")
+        let document = try DemoDocument.read(result.output)
+        #expect(document.broken.isEmpty && document.roundsDone == 2)
+        #expect(document.proof?.verifiedOffline == true)
+    }
+
     /// As `git clone … $(mktemp -d)/fresh` makes one: root's tasks run as another user, who may not pass it.
     @Test func aFolderThatNobodyElseMayPassWillDo() throws {
         func leftovers() throws -> Set<String> {

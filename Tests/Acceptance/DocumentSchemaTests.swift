@@ -10,7 +10,7 @@ struct DocumentSchemaTests {
     static let promises: [(command: String, schema: String)] = [
         ("version", "version/1"), ("status", "status/1"), ("wait", "wait/1"), ("doctor", "doctor/1"),
         ("peers", "peers/1"), ("network doctor", "network-doctor/1"),
-        ("init node", "init/1"), ("config validate FOLDER/node.toml", "config-validate/1"),
+        ("init node", "init/1"), ("init key", "init-key/1"), ("config validate FOLDER/node.toml", "config-validate/1"),
         ("config default node", "config-default/1"), ("config show", "config/1"),
         ("account new other", "account-new/1"), ("account list", "accounts/1"),
         ("account address main", "account-address/1"), ("account show main", "account/1"),
@@ -18,7 +18,8 @@ struct DocumentSchemaTests {
         ("tx transfer --to main 1 --file FOLDER/pay.tx", "transaction-file/1"),
         ("tx decode FOLDER/pay.tx", "transaction/1"), ("tx send FOLDER/pay.tx", "receipt/1"),
         ("tx show 0", "transaction/1"), ("ledger head", "block/1"), ("ledger block 1", "block/1"),
-        ("ledger events", "event/1"), ("ledger verify", "ledger-verify/1"),
+        ("backup --to FOLDER/../node.backup", "backup/1"), ("ledger events", "event/1"),
+        ("ledger verify", "ledger-verify/1"),
         ("proof get --account main --output FOLDER/a.proof", "proof-get/1"),
         ("proof verify FOLDER/a.proof", "proof-verify/1"), ("job new FOLDER/job.toml", "job-new/1"),
         ("job list", "jobs/1"), ("plugin list", "plugins/1"), ("plugin info privacy-dp", "plugin/1"),
@@ -36,10 +37,17 @@ struct DocumentSchemaTests {
     /// Promised elsewhere, each with the suite that looks at the schema: what would change the prefix, and what needs a
     /// job or a machine on offer.
     static let elsewhere: [String: String] = [
-        "demo": "DemoTests", "init site": "JobJourneyTests", "job model": "JobJourneyTests",
+        "stake show": "StakeJourneyTests", "stake validators": "StakeJourneyTests",
+        "stake delegate": "StakeJourneyTests", "stake relock": "StakeJourneyTests",
+        "stake unbond": "StakeJourneyTests", "stake withdraw": "StakeJourneyTests",
+        "stake collect": "StakeJourneyTests", "stake register": "StakeJourneyTests",
+        "stake commission": "StakeJourneyTests", "stake unjail": "StakeJourneyTests",
+        "stake report": "StakeJourneyTests", "demo": "DemoTests", "init site": "JobJourneyTests",
+        "job model": "JobJourneyTests",
         "job close": "JobJourneyTests", "job abort": "JobJourneyTests", "job advance": "JobJourneyTests",
         "job replace-aggregator": "JobJourneyTests", "job withdraw": "JobJourneyTests",
-        "ledger export": "LedgerExportTests", "task benchmark": "MarketJourneyTests",
+        "ledger export": "LedgerExportTests", "restore": "CheckpointJourneyTests",
+        "task benchmark": "MarketJourneyTests",
         "task evaluate": "MarketJourneyTests", "task offers": "MarketJourneyTests", "task show": "MarketJourneyTests",
         "plugin check": "PluginJourneyTests", "plugin install": "PluginJourneyTests",
         "plugin enable": "PluginJourneyTests", "plugin disable": "PluginJourneyTests",
@@ -65,6 +73,7 @@ struct DocumentSchemaTests {
             var arguments = words(command, node.folder)
             switch command {
             case "init node": arguments += ["--data", node.scratch.path("second")]
+            case "init key": arguments += ["--data", node.scratch.path("validator")]
             case "version", "config default node",
                 _ where command.hasPrefix("config validate"):
                 break

@@ -130,7 +130,10 @@ struct PluginJourneyTests {
         return RunningNode.document(String(result.output[start...]))
     }
 
-    @Test(arguments: ["consensus-solo", "privacy-dp", "verify-spotcheck", "verify-benchmark", "runtime-process"])
+    @Test(arguments: [
+        "consensus-solo", "consensus-pos", "consensus-poc", "privacy-dp", "verify-spotcheck", "verify-benchmark",
+        "runtime-process",
+    ])
     func aShippedPluginPasses(name: String) async throws {
         let result = try await StagedProgram.command(["plugin", "check", name, "--json"]).finish()
         #expect(result.status == 0, "\(result.output)\(result.errors)")

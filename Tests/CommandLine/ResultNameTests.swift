@@ -2,6 +2,7 @@ import Federation
 import Ledger
 import Market
 import Privacy
+import Staking
 import Testing
 
 @testable import vinculum
@@ -12,12 +13,13 @@ import Testing
         let federation = FederationCode.allCases.map(\.rawValue)
         let privacy = PrivacyCode.allCases.map(\.rawValue)
         let market = MarketCode.allCases.map(\.rawValue)
-        let codes = Array(0...29) + Array(100...106) + federation + privacy + market
+        let staking = StakingCode.allCases.map(\.rawValue)
+        let codes = Array(0...29) + Array(100...106) + federation + privacy + market + staking
         let names = codes.compactMap { TransactionResult.word($0) }
         #expect(names.count == codes.count)
         #expect(names.allSatisfy { $0.allSatisfy { $0.isLowercase || $0 == "_" } })
         // Two modules may refuse for the same reason, but each module's reasons differ.
-        for group in [federation, privacy, market] {
+        for group in [federation, privacy, market, staking] {
             #expect(Set(group.compactMap { TransactionResult.word($0) }).count == group.count)
         }
     }

@@ -1,9 +1,10 @@
 import Glibc
 import Ledger
+import LedgerSupport
 import Primitives
 import Storage
-import TestSupport
 import Testing
+import TestSupport
 import Tokens
 
 @Suite("Ledger on disk") struct ArchiveTests {

@@ -1,4 +1,5 @@
 import Ledger
+import LedgerSupport
 import Primitives
 import Tokens
 
@@ -15,8 +16,8 @@ struct SoloFixture: ConsensusEngine {
 
     mutating func step(_ event: ConsensusEvent) throws(ConsensusFault) -> [ConsensusEffect] {
         switch event.kind {
-        case .start(let height, _, _, _, let key, _, _):
-            (self.height, self.key) = (height, key)
+        case .start(let start):
+            (height, key) = (start.height, start.ownKey)
             return []
         case .transactions(let count, _): return propose(count, event.timeMilliseconds)
         case .proposalBuilt(let height, let round, let headerID, _):
@@ -32,9 +33,9 @@ struct SoloFixture: ConsensusEngine {
         case .committed(let height, _, _, _, let waiting, _):
             (self.height, isBusy) = (height, false)
             return propose(waiting, event.timeMilliseconds)
-        case .message(_, let attachment?, _):
+        case .message(_, let attachment?, _, _):
             return [.validate(height: height + 1, round: 0, headerID: attachment)]
-        case .validated(_, _, let id, let code):
+        case .validated(_, _, let id, let code, _):
             return [.persist(Array("\(id) \(code)".utf8))]
         case .timer: throw ConsensusFault(code: 7, reason: "a timer that was never set")
         default: return []
@@ -119,7 +120,7 @@ struct TestChain {
                 case .rejected(_, let refusal): refusals.append(refusal)
                 case .blockRefused(_, let error): refusedBlocks.append(error)
                 case .engineFailed(let fault): faults.append(fault)
-                case .persistEngine(let state): engineStates.append(state)
+                case .persistEngine(let state, _): engineStates.append(state)
                 case .stopped(let error): throw error
                 default: break
                 }

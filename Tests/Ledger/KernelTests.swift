@@ -1,4 +1,5 @@
 import Ledger
+import LedgerSupport
 import Primitives
 import Testing
 import Tokens
@@ -66,7 +67,9 @@ import Tokens
         let key = TestChain.validator.publicKey
         try follower.run(
             .message(
-                sender: key, attachment: Block(header: made.header, transactions: encoded), payload: [],
+                sender: key,
+                ConsensusMessage(
+                    attachment: Block(header: made.header, transactions: encoded), votes: [], payload: []),
                 timeMilliseconds: follower.time + 5_000))
         #expect(follower.engineStates.last == Array("\(made.headerID) 0".utf8))
         // The store shows the committed state only, although the candidate's root was computed in it.
@@ -77,7 +80,9 @@ import Tokens
         var other = try TestChain(genesis: proposer.genesis)
         try other.run(
             .message(
-                sender: key, attachment: Block(header: made.header, transactions: [tampered]), payload: [],
+                sender: key,
+                ConsensusMessage(
+                    attachment: Block(header: made.header, transactions: [tampered]), votes: [], payload: []),
                 timeMilliseconds: other.time + 5_000))
         let answer = String(decoding: other.engineStates.last ?? [], as: UTF8.self)
         #expect(answer.hasSuffix(" \(ResultCode.badSignature.rawValue)"))

@@ -1,4 +1,5 @@
 import Ledger
+import LedgerSupport
 import Primitives
 import Testing
 import Tokens
@@ -41,6 +42,20 @@ import Tokens
         try pool.insert(try transaction(1, sequence: 0, fee: 110), expected: 0)
         #expect(pool.count == 1)
         #expect(pool.byteCount == (try transaction(1, sequence: 0, fee: 110)).byteCount)
+    }
+
+    @Test("what waits is known by its very bytes, and by no others") func checked() throws {
+        var pool = Mempool()
+        let first = try transaction(1, sequence: 0)
+        try pool.insert(first, expected: 0)
+        #expect(pool.verified(first.transaction.encoded) == first)
+        // The same body under other bytes of signature: its id is the same, and nobody has checked it.
+        var other = first.transaction.encoded
+        other[other.count - 1] ^= 1
+        #expect(pool.verified(other) == nil)
+        let dearer = try transaction(1, sequence: 0, fee: 200)
+        try pool.insert(dearer, expected: 0)
+        #expect(pool.verified(first.transaction.encoded) == nil && pool.verified(dearer.transaction.encoded) == dearer)
     }
 
     @Test("bytes are bounded, gaps and past sequences refused") func bounds() throws {

@@ -39,6 +39,7 @@ import Testing
             let expected = try await fixture.list(prefix: Array("m/".utf8), after: Array("m/a".utf8), limit: 5)
             #expect(listing == expected)
             #expect(try await client.headers(from: 5, limit: 2) == fixture.headers(from: 5, limit: 2))
+            #expect(try await client.handovers(from: 5, limit: 2) == fixture.handovers(from: 5, limit: 2))
             let query = EventQuery(filter: EventFilter(module: "federation", pathPrefix: Array("m/".utf8)))
             #expect(try await client.events(query) == fixture.events(query))
             #expect(try await client.namedCursor("site") == nil)

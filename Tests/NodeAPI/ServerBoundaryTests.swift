@@ -49,6 +49,7 @@ import Testing
         ("/v1/state?path_hex=6", 400, "path_hex"), ("/v1/state?path=%zz", 400, "query"),
         ("/v1/state?path=a&path=b", 400, "path"), ("/v1/state?pth=a", 400, "pth"),
         ("/v1/headers?limit=0", 400, "limit"), ("/v1/headers?limit=1001", 400, "limit"),
+        ("/v1/headers?handovers=2", 400, "handovers"),
         ("/v1/headers?from=-1", 400, "from"), ("/v1/headers?from=99999999999999999999", 400, "from"),
         ("/v1/events?after=1.2", 400, "after"), ("/v1/events?account=me", 400, "account"),
         ("/v1/accounts/nobody", 400, "id"), ("/v1/transactions/zz", 400, "id"), ("/v1/slots/+1", 400, "slot"),

@@ -75,12 +75,16 @@ final class RawConnection: Sendable {
 
     /// What arrives until the other side closes, nothing comes for half a minute, or `end` has been seen.
     func receive(until end: String? = nil) async -> String {
+        String(decoding: await receiveBytes(until: end), as: UTF8.self)
+    }
+
+    func receiveBytes(until end: String? = nil) async -> [UInt8] {
         await withCheckedContinuation { continuation in
             DispatchQueue.global().async { continuation.resume(returning: self.wait(until: end)) }
         }
     }
 
-    private func wait(until end: String?) -> String {
+    private func wait(until end: String?) -> [UInt8] {
         var bytes: [UInt8] = []
         var piece = [UInt8](repeating: 0, count: 65_536)
         while true {
@@ -89,6 +93,6 @@ final class RawConnection: Sendable {
             bytes += piece.prefix(count)
             if let end, String(decoding: bytes, as: UTF8.self).contains(end) { break }
         }
-        return String(decoding: bytes, as: UTF8.self)
+        return bytes
     }
 }

@@ -38,6 +38,44 @@ import Testing
         #expect(access(prefix, F_OK) != 0)
     }
 
+    /// What `plugin check` fails for its symbols is neither installed nor enabled, unless the operator accepts it.
+    @Test func aClockInADeterministicKindIsRefusedUnlessAccepted() throws {
+        let source = try Fixture("clock")
+        defer { source.remove() }
+        let package = try source.package()
+        let prefix = source.prefix + "/other"
+        let registry = PluginRegistry(folders: PluginFolders(prefix: prefix), allowedUnsigned: [source.sha256])
+        let refused = pluginError { try registry.install(manifest: package) }
+        #expect(refused?.code == .symbols && refused?.message.contains("clock_gettime") == true)
+        #expect(refused?.remedy?.contains("--allow-symbols") == true)
+        #expect(access(prefix, F_OK) != 0)
+        #expect(try !registry.install(manifest: package, accepting: .foreignSymbols).isEnabled)
+        #expect(pluginError { try registry.enable("engine") }?.code == .symbols)
+        #expect(try !registry.find("engine").isEnabled)
+        #expect(pluginError { try registry.verify(registry.find("engine")) }?.code == .symbols)
+        try registry.enable("engine", accepting: .foreignSymbols)
+        #expect(try registry.find("engine").isEnabled)
+    }
+
+    @Test func aSymbolTooManyIsRefusedUnlessAccepted() throws {
+        let fixture = try Fixture("good", flags: "-Wl,--defsym=stray=0x10 -Wl,--export-dynamic-symbol=stray")
+        defer { fixture.remove() }
+        let plain = try Fixture("good")
+        defer { plain.remove() }
+        try plain.registry().enable("engine")
+        let refused = pluginError { try fixture.registry().enable("engine") }
+        #expect(refused?.code == .symbols && refused?.message.contains("stray") == true, "\(refused?.message ?? "")")
+        try fixture.registry().enable("engine", accepting: .foreignSymbols)
+    }
+
+    /// A kind that does I/O may want what it likes.
+    @Test func aKindThatDoesInputAndOutputMayWantAClock() throws {
+        let fixture = try Fixture("clock")
+        defer { fixture.remove() }
+        try fixture.writeManifest(kind: "vin.runtime/1")
+        try fixture.registry().enable("engine")
+    }
+
     @Test func anInstallTakesNoPlaceOfAnotherPlugin() throws {
         let fixture = try Fixture("good")
         defer { fixture.remove() }

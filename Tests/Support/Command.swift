@@ -110,6 +110,8 @@ public struct Command: Sendable {
             }
             cursor += 1
         }
+        // What outlives its test for any reason ends with the tests: see `ParentDeath` of the program.
+        merged["VINCULUM_END_WITH_PROCESS"] = "\(getpid())"
         for (name, value) in environment { merged[name] = value }
         return merged.map { "\($0)=\($1)" }.sorted()
     }

@@ -27,6 +27,13 @@ enum TextRules {
         }
     }
 
+    /// What a merge leaves where two changes meet.
+    static func mergeMarks(_ file: TrackedFile) -> [Finding] {
+        findings(in: file, "a merge that was not finished") { line in
+            line.hasPrefix("<<<<<<< ") || line.hasPrefix(">>>>>>> ") || line == "======="
+        }
+    }
+
     /// Calls that end the process or hide an error, and how to do without.
     static func bannedCalls(_ file: TrackedFile) -> [Finding] {
         guard file.isSwift, file.isBelow(["Sources", "Plugins"]) else { return [] }

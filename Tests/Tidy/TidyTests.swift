@@ -15,6 +15,7 @@ import Testing
             "file length", { TextRules.fileLength($0, exceptions: TextRules.longFiles) },
             TrackedFile(path: "Sources/Node/A.swift", text: String(repeating: "a\n", count: 501))
         ),
+        ("merge marks", TextRules.mergeMarks, TrackedFile(path: "CHANGELOG.md", text: "a\n>>>>>>> b\n")),
         ("unfinished words", TextRules.unfinishedWords, TrackedFile(path: "Sources/Node/A.swift", text: "// TODO: b")),
         ("banned calls", TextRules.bannedCalls, TrackedFile(path: "Sources/Node/A.swift", text: "let a = try! b()")),
         ("printing", TextRules.bannedCalls, TrackedFile(path: "Sources/Node/A.swift", text: "    print(a)")),

@@ -90,6 +90,9 @@ struct SoloEngine: Equatable {
             built(height: height, round: round, headerID: headerID, at: now, effects: &effects)
         case .voteSigned(let vote, let signature):
             signed(vote, signature, at: now, effects: &effects)
+        case .voteUnavailable(let vote):
+            // One signature is all that a block needs: a later round asks again.
+            signed(vote, nil, at: now, effects: &effects)
         case .blockCommitted(let block):
             try committed(block, at: now, effects: &effects)
         case .parameters(_, let settings):

@@ -1,16 +1,16 @@
 /// V with probability (1 - 1/e) · exp(-V), from one word: the number of thresholds exp(-1), exp(-2), … above a uniform.
 struct GeometricTrial {
     private static let thresholdCount = 40
-    /// Lower bounds of 2^64 · exp(-1 - index), each low by at most 3.
-    private let thresholds: [UInt64]
+    /// Lower bounds of 2^64 · exp(-1 - index), each low by at most 3. Found once: it takes as long as 10,000 draws.
+    private static let thresholds: [UInt64] = (1...UInt64(thresholdCount)).map { exponent in
+        let bounds = ExactExponential.enclosure(numerator: NaturalNumber(exponent), denominator: .one, bits: 64)
+        return bounds.lower.word ?? 0
+    }
+    private let thresholds = Self.thresholds
     private let alwaysSlow: Bool
 
     init(alwaysSlow: Bool = false) {
         self.alwaysSlow = alwaysSlow
-        thresholds = (1...UInt64(Self.thresholdCount)).map { exponent in
-            let bounds = ExactExponential.enclosure(numerator: NaturalNumber(exponent), denominator: .one, bits: 64)
-            return bounds.lower.word ?? 0
-        }
     }
 
     @inline(__always)

@@ -28,15 +28,18 @@ static int reading_only(int file) {
 }
 
 /* Gives the child exactly the descriptors of the header: nothing else of the plugin's process reaches it. */
-static void arrange_descriptors(int control, int program) {
+static void arrange_descriptors(int control, int program, int requests) {
     int nothing = open("/dev/null", O_RDONLY);
+    int first = requests >= 0 ? requests : nothing;
     program = reading_only(program);
     /* Out of the way first, so that no dup2 overwrites one that is still needed. */
     control = fcntl(control, F_DUPFD, 16);
     program = fcntl(program, F_DUPFD, 16);
     nothing = fcntl(nothing, F_DUPFD, 16);
-    if (control < 0 || program < 0 || nothing < 0) _exit(1);
-    for (int index = 0; index < 3; index++) dup2(nothing, index);
+    first = fcntl(first, F_DUPFD, 16);
+    if (control < 0 || program < 0 || nothing < 0 || first < 0) _exit(1);
+    dup2(first, 0);
+    for (int index = 1; index < 3; index++) dup2(nothing, index);
     dup2(control, SANDBOX_CONTROL);
     dup2(program, SANDBOX_PROGRAM);
     syscall(SYS_close_range, SANDBOX_PROGRAM + 1, ~0u, 0u);
@@ -59,7 +62,7 @@ pid_t sandbox_start(const sandbox_request *request, int *control) {
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         setsid();
-        arrange_descriptors(pair[1], request->program);
+        arrange_descriptors(pair[1], request->program, request->requests);
         supervise(request);
         _exit(1);
     }
@@ -76,12 +79,18 @@ pid_t sandbox_start(const sandbox_request *request, int *control) {
 }
 
 int sandbox_receive(int control, int wait_ms, sandbox_message *message, int *descriptor) {
+    return sandbox_receive_either(control, -1, wait_ms, message, descriptor);
+}
+
+int sandbox_receive_either(int control, int requests, int wait_ms, sandbox_message *message, int *descriptor) {
     *descriptor = -1;
-    struct pollfd wait = {control, POLLIN, 0};
+    /* A descriptor below zero is passed over. */
+    struct pollfd waits[2] = {{control, POLLIN, 0}, {requests, POLLIN, 0}};
     int ready;
-    do ready = poll(&wait, 1, wait_ms);
+    do ready = poll(waits, 2, wait_ms);
     while (ready < 0 && errno == EINTR);
     if (ready == 0) return 0;
+    if (!waits[0].revents) return 2;
     char space[CMSG_SPACE(sizeof(int))] = {0};
     struct iovec part = {message, sizeof *message};
     struct msghdr header = {
@@ -94,10 +103,12 @@ int sandbox_receive(int control, int wait_ms, sandbox_message *message, int *des
     return 1;
 }
 
-void sandbox_kill(int control) {
-    char byte = 1;
+void sandbox_say(int control, int word) {
+    char byte = (char)word;
     (void)!send(control, &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
+
+int sandbox_request_socket(int ends[2]) { return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends); }
 
 /* A memory file that may be executed where the system does not allow that by itself (vm.memfd_noexec = 1). */
 static int executable_memory_file(void) {
@@ -133,10 +144,10 @@ int sandbox_sealed_copy(const char *path) {
     return result;
 }
 
-static int copy_file(int from, int to, const char *name, uint64_t *left) {
+static int copy_file(int from, int to, const char *name, int flags, uint64_t *left) {
     int source = openat(from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     if (source < 0) return -1;
-    int target = openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    int target = openat(to, name, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0644);
     int result = target < 0 ? -1 : 0;
     while (result == 0) {
         ssize_t moved = sendfile(target, source, NULL, 1u << 24);
@@ -173,7 +184,7 @@ static int copy_directory(int from, int to, uint64_t *left, int depth) {
         if (fstatat(from, name, &facts, AT_SYMLINK_NOFOLLOW) != 0) {
             result = -1;
         } else if (S_ISREG(facts.st_mode)) {
-            result = copy_file(from, to, name, left);
+            result = copy_file(from, to, name, O_EXCL, left);
         } else if (S_ISDIR(facts.st_mode)) {
             int inner = openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
             int made = inner < 0 ? -1 : mkdirat(to, name, 0755);
@@ -236,4 +247,29 @@ int sandbox_take_tree(int from, const char *target, uint64_t limit) {
     remove_tree(AT_FDCWD, staged, 0);
     errno = code;
     return -1;
+}
+
+static int take_entry(int from, int to, const char *name, uint64_t *left) {
+    struct stat facts;
+    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) return 0;
+    if (fstatat(from, name, &facts, AT_SYMLINK_NOFOLLOW) != 0) return -1;
+    /* The same file is written again: to make one takes longer than to fill it. */
+    if (S_ISREG(facts.st_mode) && copy_file(from, to, name, O_TRUNC | O_NOFOLLOW, left) != 0) return -1;
+    remove_tree(from, name, 0);
+    return 0;
+}
+
+int sandbox_take_files(int from, const char *target, uint64_t limit) {
+    int to = open(target, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int again = to < 0 ? -1 : openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory = again < 0 ? NULL : fdopendir(again);
+    int result = directory ? 0 : -1;
+    struct dirent *entry;
+    uint64_t left = limit;
+    while (result == 0 && (entry = readdir(directory))) result = take_entry(from, to, entry->d_name, &left);
+    int code = errno;
+    if (directory) closedir(directory);
+    if (to >= 0) close(to);
+    errno = code;
+    return result;
 }

@@ -24,6 +24,8 @@
 
 /* Often enough that a task cannot take much more memory than its limit between two looks (4 GB/s: 40 MB). */
 #define SAMPLE_MS 10
+/* A serving task that waits for a request holds what it holds. */
+#define IDLE_SAMPLE_MS 1000
 /* The supervisor, bubblewrap outside and inside, and one to be seen above the limit. */
 #define PROCESSES_BESIDE 4
 /* End values and limits of runtime.h. */
@@ -138,10 +140,11 @@ static void limit_to(int resource, uint64_t value) {
 }
 
 /* Backstops for what sampling might see late. Set after the namespace was made: its processes are counted apart. */
-static void set_limits(const sandbox_limits *limits) {
+static void set_limits(const sandbox_limits *limits, int serves) {
     limit_to(RLIMIT_CORE, 0);
     limit_to(RLIMIT_NOFILE, 1024);
-    limit_to(RLIMIT_CPU, limits->cpu_ms / 1000u + 2u);
+    /* A serving task has its CPU time anew for each request. */
+    if (!serves) limit_to(RLIMIT_CPU, limits->cpu_ms / 1000u + 2u);
     limit_to(RLIMIT_FSIZE, limits->output_bytes + 8192u);
     limit_to(RLIMIT_NPROC, (uint64_t)limits->processes + PROCESSES_BESIDE);
     limit_to(RLIMIT_MEMLOCK, 64u << 10);
@@ -178,15 +181,35 @@ typedef struct {
     int scratch;
 } storage;
 
+/* Since when time counts: from the start, or from the request that is worked on. */
+typedef struct {
+    int is_idle;
+    uint64_t wall_ms;
+    uint64_t cpu_ms;
+} period;
+
+/* Takes in what the plugin says. False: the task is to end. */
+static int go_on(period *counted, const sandbox_message *used) {
+    char word = SANDBOX_KILL;
+    ssize_t got = recv(SANDBOX_CONTROL, &word, 1, MSG_DONTWAIT);
+    if (got < 0) return errno == EAGAIN || errno == EINTR;
+    if (got == 0) return 0;
+    if (word == SANDBOX_REQUEST) *counted = (period){0, now_ms(), used->cpu_ms};
+    if (word == SANDBOX_ANSWERED) counted->is_idle = 1;
+    return word != SANDBOX_KILL;
+}
+
 static void watch(
-    const sandbox_limits *limits, pid_t sandbox, int handle, int status, storage places, uint64_t started) {
+    const sandbox_request *request, pid_t sandbox, int handle, int status, storage places, uint64_t started) {
+    const sandbox_limits *limits = &request->limits;
     sandbox_message message = {.kind = SANDBOX_SAMPLE};
+    period counted = {request->requests >= 0, started, 0};
     uint32_t end = 0;
     int32_t code = 0;
     uint64_t told = started;
     while (!end) {
         struct pollfd waits[2] = {{handle, POLLIN, 0}, {SANDBOX_CONTROL, POLLIN, 0}};
-        poll(waits, 2, SAMPLE_MS);
+        poll(waits, 2, counted.is_idle ? IDLE_SAMPLE_MS : SAMPLE_MS);
         message.wall_ms = now_ms() - started;
         if (waits[0].revents) break;
         usage_sample sample = sample_tree(sandbox);
@@ -194,11 +217,12 @@ static void watch(
         if (sample.memory_bytes > message.memory_bytes_max) message.memory_bytes_max = sample.memory_bytes;
         if (sample.cpu_ms > message.cpu_ms) message.cpu_ms = sample.cpu_ms;
         message.output_bytes = bytes_in(places.output);
-        if (waits[1].revents) end = END_KILLED;
+        if (waits[1].revents && !go_on(&counted, &message)) end = END_KILLED;
         if (sample.threads > limits->processes) end = END_LIMIT, code = LIMIT_PROCESSES;
         if (message.output_bytes > limits->output_bytes) end = END_LIMIT, code = LIMIT_OUTPUT;
-        if (message.wall_ms > limits->wall_ms) end = END_LIMIT, code = LIMIT_WALL;
-        if (message.cpu_ms > limits->cpu_ms) end = END_LIMIT, code = LIMIT_CPU;
+        if (!counted.is_idle && now_ms() - counted.wall_ms > limits->wall_ms) end = END_LIMIT, code = LIMIT_WALL;
+        /* Idle or not: what is burnt between requests is taken from the last one's. */
+        if (message.cpu_ms - counted.cpu_ms > limits->cpu_ms) end = END_LIMIT, code = LIMIT_CPU;
         if (message.memory_bytes_max > limits->memory_bytes) end = END_LIMIT, code = LIMIT_MEMORY;
         if (!end && now_ms() - told >= 50) {
             told = now_ms();
@@ -230,7 +254,7 @@ static void watch(
         end = told_code < 0 || told_code > 128 ? END_SIGNALLED : END_EXITED;
         code = told_code < 0 ? SIGKILL : told_code > 128 ? told_code - 128 : told_code;
         /* A limit that was passed between the last look and the end was the reason all the same. */
-        if (message.cpu_ms > limits->cpu_ms) end = END_LIMIT, code = LIMIT_CPU;
+        if (message.cpu_ms - counted.cpu_ms > limits->cpu_ms) end = END_LIMIT, code = LIMIT_CPU;
         else if (message.output_bytes > limits->output_bytes) end = END_LIMIT, code = LIMIT_OUTPUT;
     }
     message.kind = SANDBOX_ENDED;
@@ -249,7 +273,7 @@ void supervise(const sandbox_request *request) {
     /* After the mounts: it is the task that may make no memory files. */
     int filter = filter_file();
     if (filter < 0) fail(SANDBOX_STAGE_START, errno);
-    set_limits(&request->limits);
+    set_limits(&request->limits, request->requests >= 0);
     int status[2];
     if (pipe2(status, O_CLOEXEC) != 0) fail(SANDBOX_STAGE_START, errno);
     /* vfork: this goes on when bubblewrap runs. A look at the child before that would count the memory of the plugin's
@@ -271,6 +295,8 @@ void supervise(const sandbox_request *request) {
     }
     close(status[1]);
     close(filter);
+    /* The task's end of the requests is the task's alone: its end is seen by the plugin. */
+    close(0);
     int handle = (int)syscall(SYS_pidfd_open, sandbox, 0);
     if (handle < 0) {
         int code = errno;
@@ -279,5 +305,5 @@ void supervise(const sandbox_request *request) {
     }
     sandbox_message message = {.kind = SANDBOX_STARTED};
     tell(&message, top);
-    watch(&request->limits, sandbox, handle, status[0], places, started);
+    watch(request, sandbox, handle, status[0], places, started);
 }

@@ -17,7 +17,8 @@ final class ProcessRuntime: RuntimePlugin {
 
     private var settings = SandboxSettings()
     private var tasks: [UInt64: SandboxTask] = [:]
-    private var lastNumber: UInt64 = 0
+    /// Begins anywhere: a number from before this process was started again must not be that of another task.
+    private var lastNumber = UInt64.random(in: 0..<(1 << 62))
     private var programs = SealedProgram.Newest()
 
     init(host: HostAccess) {}
@@ -42,6 +43,10 @@ final class ProcessRuntime: RuntimePlugin {
         let task = try known(task)
         task.wait(milliseconds: waitMilliseconds)
         return task.usage
+    }
+
+    func ask(_ task: UInt64, _ request: [UInt8], waitMilliseconds: UInt64) throws(PluginFailure) -> [UInt8] {
+        try known(task).ask(request, waitMilliseconds: waitMilliseconds)
     }
 
     func kill(_ task: UInt64) throws(PluginFailure) { try known(task).kill() }

@@ -7,6 +7,8 @@ import PluginKit
 final class SandboxTask {
     private static let keptBytes = 64 * 1024
 
+    /// What a serving task and this exchange; nil for one that runs once.
+    private var requests: RequestSocket?
     private let task: TaskDescription
     private let settings: SandboxSettings
     private let arguments: [String]
@@ -34,6 +36,7 @@ final class SandboxTask {
         }
         self.task = task
         self.settings = settings
+        if task.serves { requests = try RequestSocket() }
         program = try programs.program(at: task.program, digest: task.programDigest)
     }
 
@@ -57,6 +60,7 @@ final class SandboxTask {
         request.group = settings.groupID
         request.program = program.descriptor
         request.keeps_standard_output = task.keepsStandardOutput ? 1 : 0
+        request.requests = requests?.taskEnd ?? -1
         // The pointers outlive the fork, after which the child has its own copy of them.
         supervisor = settings.bubblewrap.withCString { bubblewrap in
             settings.mountPoint.withCString { mountPoint in
@@ -72,26 +76,53 @@ final class SandboxTask {
             throw PluginFailure(.unavailable, "no process could be started: \(Self.reason(errno))")
         }
         self.program = nil
+        requests?.handOver()
         state = VIN_TASK_RUNNING
     }
 
-    /// Takes in what the supervisor says, for at most so long.
-    func wait(milliseconds: UInt64) {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        let now = { (t: timespec) in UInt64(t.tv_sec) * 1000 + UInt64(t.tv_nsec) / 1_000_000 }
-        let deadline = now(time) &+ min(milliseconds, 86_400_000)
+    /// Hands a request to the task, or goes on waiting for the answer to the last one, for at most so long. Empty: none
+    /// yet.
+    func ask(_ request: [UInt8], waitMilliseconds: UInt64) throws(PluginFailure) -> [UInt8] {
+        guard let requests, state == VIN_TASK_RUNNING else {
+            throw PluginFailure(.state, requests == nil ? "the task does not serve" : "the task does not run")
+        }
+        if !request.isEmpty {
+            // Before the line itself: the task's time begins when it can know of the request.
+            sandbox_say(control, Int32(SANDBOX_REQUEST))
+            try requests.send(request)
+        }
+        let deadline = Self.now() &+ min(waitMilliseconds, Self.waitMaxMilliseconds)
+        var answer: [UInt8]?
+        repeat {
+            // A long answer comes in parts. A task that has let go of its end has nothing more to say, and is waited
+            // for.
+            let left = deadline &- min(deadline, Self.now())
+            wait(milliseconds: left, forAnswerOn: requests)
+            answer = try requests.receive()
+        } while answer == nil && state == VIN_TASK_RUNNING && Self.now() < deadline
+        guard let answer else {
+            guard state == VIN_TASK_RUNNING else { throw PluginFailure(.state, "the task has ended") }
+            return []
+        }
+        if state == VIN_TASK_RUNNING { sandbox_say(control, Int32(SANDBOX_ANSWERED)) }
+        try takeFiles()
+        return answer
+    }
+
+    /// Takes in what the supervisor says, for at most so long, or until the task says something on its socket.
+    func wait(milliseconds: UInt64, forAnswerOn requests: RequestSocket? = nil) {
+        let deadline = Self.now() &+ min(milliseconds, Self.waitMaxMilliseconds)
         while state == VIN_TASK_RUNNING {
-            clock_gettime(CLOCK_MONOTONIC, &time)
-            let left = deadline > now(time) ? deadline - now(time) : 0
+            let left = deadline &- min(deadline, Self.now())
             var message = sandbox_message()
             var descriptor: Int32 = -1
-            let got = sandbox_receive(control, Int32(clamping: left), &message, &descriptor)
+            let got = sandbox_receive_either(
+                control, requests?.awaited ?? -1, Int32(clamping: left), &message, &descriptor)
             if descriptor >= 0 {
                 if output >= 0 { close(output) }
                 output = descriptor
             }
-            if got == 0 { return }
+            if got == 0 || got == 2 { return }
             guard got > 0 else {
                 end(PluginFailure(.internalError, "the supervisor of the task was killed"))
                 return
@@ -103,6 +134,14 @@ final class SandboxTask {
                 end(nil)
             }
         }
+    }
+
+    private static let waitMaxMilliseconds: UInt64 = 86_400_000
+
+    private static func now() -> UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return UInt64(time.tv_sec) * 1000 + UInt64(time.tv_nsec) / 1_000_000
     }
 
     private func end(_ failure: PluginFailure?) {
@@ -122,7 +161,7 @@ final class SandboxTask {
             state = VIN_TASK_ENDED
         }
         guard state == VIN_TASK_RUNNING else { return }
-        sandbox_kill(control)
+        sandbox_say(control, Int32(SANDBOX_KILL))
         wait(milliseconds: 10_000)
         // A supervisor that does not answer dies, and what it watches dies with it.
         if state == VIN_TASK_RUNNING {
@@ -164,6 +203,16 @@ final class SandboxTask {
             throw PluginFailure(
                 .inputOutput, "the task ended with code \(last.code), and its output could not be taken over: \(reason)"
             )
+        }
+    }
+
+    /// Moves what a request has made to the host.
+    private func takeFiles() throws(PluginFailure) {
+        let from = openat(output, SANDBOX_OUTPUT, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        defer { if from >= 0 { close(from) } }
+        guard from >= 0, sandbox_take_files(from, task.outputPath, task.limits.output_bytes) == 0 else {
+            throw PluginFailure(
+                .inputOutput, "the files of an answer could not be taken over: \(Self.reason(errno))")
         }
     }
 

@@ -78,4 +78,8 @@ int isolation_confine_late(int permissions);
 /* The child dies with its parent. */
 int isolation_die_with_parent(void);
 
+/* This process is killed when that one ends, which need not be its parent. Answers 0, or a negative errno: -ESRCH where
+ * it has ended already. */
+int isolation_end_with(int process);
+
 #endif

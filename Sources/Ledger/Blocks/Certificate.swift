@@ -3,6 +3,8 @@ import Primitives
 /// The only thing that a validator's key signs for an engine.
 public struct Vote: Hashable, Sendable, CBORCodable {
     public enum Step: UInt32, Hashable, Comparable, Sendable {
+        /// "I propose this block in this round", by the round's proposer.
+        case propose = 0
         /// "I have validated this block."
         case prepare = 1
         /// "This block is decided if enough of us say so." A certificate holds these.
@@ -17,8 +19,12 @@ public struct Vote: Hashable, Sendable, CBORCodable {
     public let step: Step
     /// Zero: a vote for no block in this round.
     public let headerID: Digest
+    /// One more than the round whose prepare votes prove that the vote may be given although its signer, or another,
+    /// has committed to another block before; 0: no such proof. Always 0 in commit votes, and not part of them.
+    public let proofRound: UInt32
 
-    public init(chain: CID, height: UInt64, round: UInt32, step: Step, headerID: Digest) {
+    public init(chain: CID, height: UInt64, round: UInt32, step: Step, headerID: Digest, proofRound: UInt32 = 0) {
+        self.proofRound = step == .commit ? 0 : proofRound
         self.chain = chain
         self.height = height
         self.round = round
@@ -26,20 +32,22 @@ public struct Vote: Hashable, Sendable, CBORCodable {
         self.headerID = headerID
     }
 
-    /// What is signed: `vinculum/vote/1`, a zero byte, the array of chain, height, round, step and header id.
+    /// What is signed: `vinculum/vote/1`, a zero byte, the array of chain, height, round, step, header id and, unless
+    /// it is a commit vote, the proof round.
     public var message: [UInt8] { signedBytes(kind: "vote", body: self) }
 
     public func encode(to encoder: inout CBOREncoder) {
-        encoder.array(count: 5)
+        encoder.array(count: step == .commit ? 5 : 6)
         encoder.link(chain)
         encoder.unsigned(height)
         encoder.unsigned(round)
         encoder.unsigned(step.rawValue)
         encoder.digest(headerID)
+        if step != .commit { encoder.unsigned(proofRound) }
     }
 
     public init(from decoder: inout CBORDecoder) throws(CBORError) {
-        try decoder.array(count: 5)
+        let count = try decoder.array()
         chain = try decoder.link()
         height = try decoder.unsigned()
         round = try decoder.unsigned(as: UInt32.self)
@@ -48,6 +56,10 @@ public struct Vote: Hashable, Sendable, CBORCodable {
         }
         self.step = step
         headerID = try decoder.digest()
+        proofRound = step == .commit ? 0 : try decoder.unsigned(as: UInt32.self)
+        guard count == (step == .commit ? 5 : 6), proofRound <= round else {
+            throw decoder.invalid("a commit vote has five elements, others a proof round up to their own")
+        }
     }
 }
 
@@ -58,6 +70,8 @@ public struct TrustError: Error, Hashable, Sendable, CustomStringConvertible {
         case malformed, notInOrder
         /// A certified block, with the transactions as they came, executes here to another header.
         case divergent
+        /// The chain does not hold the block that the operator trusts.
+        case wrongCheckpoint
     }
 
     public let code: Code

@@ -53,6 +53,16 @@ public struct ValidatorSet: Hashable, Sendable, CBORCodable {
         threshold = 1
     }
 
+    /// Validators that decide where more than two thirds of the power agree: less than a third may lie.
+    public init?(byzantine validators: [Validator]) {
+        let (total, overflow) = validators.reduce((UInt64(0), false)) { sum, validator in
+            let next = sum.0.addingReportingOverflow(validator.power)
+            return (next.partialValue, sum.1 || next.overflow)
+        }
+        guard total > 0, !overflow else { return nil }
+        self.init(validators, threshold: total - (total - 1) / 3)
+    }
+
     public func power(of key: PublicKey) -> UInt64? { validators.first { $0.key == key }?.power }
 
     /// What headers name the set by.

@@ -5,26 +5,38 @@ import Primitives
 public struct ExportedBlock: Hashable, Sendable, CBORCodable {
     public let certified: CertifiedHeader
     public let transactions: [[UInt8]]
+    /// The set to which the header hands over; nil where the same validators go on.
+    public let newValidators: ValidatorSet?
 
-    public init(certified: CertifiedHeader, transactions: [[UInt8]]) {
+    public init(certified: CertifiedHeader, transactions: [[UInt8]], newValidators: ValidatorSet? = nil) {
         self.certified = certified
         self.transactions = transactions
+        self.newValidators = newValidators
     }
 
     public func encode(to encoder: inout CBOREncoder) {
-        encoder.array(count: 2)
+        encoder.array(count: newValidators == nil ? 2 : 3)
         encoder.value(certified)
         encoder.array(count: transactions.count)
         for transaction in transactions { encoder.bytes(transaction) }
+        if let newValidators { encoder.value(newValidators) }
     }
 
     public init(from decoder: inout CBORDecoder) throws(CBORError) {
-        try decoder.array(count: 2)
+        let items = try decoder.array()
+        guard items == 2 || items == 3 else { throw decoder.invalid("a block has two or three items") }
         certified = try decoder.value()
         let count = try decoder.array()
         var transactions: [[UInt8]] = []
         for _ in 0..<count { transactions.append(try decoder.bytes()) }
         self.transactions = transactions
+        newValidators = items == 3 ? try decoder.value() : nil
+        // Others than those that the header names are a lie that nothing else would find.
+        if let newValidators {
+            guard newValidators.digest == certified.header.nextValidatorSetDigest,
+                certified.header.nextValidatorSetDigest != certified.header.validatorSetDigest
+            else { throw decoder.invalid("validators that the header does not hand over to") }
+        }
     }
 }
 
@@ -34,25 +46,31 @@ public enum BlockFile {
     public static let format = "vinculum-blocks/1"
 
     /// The first item of a file.
-    public static func head(chain: CID, first: UInt64) -> [UInt8] {
+    ///
+    /// - Parameter handovers: those below the first block: a fourth item where there are any.
+    public static func head(chain: CID, first: UInt64, handovers: [Handover] = []) -> [UInt8] {
         var encoder = CBOREncoder()
-        encoder.array(count: 3)
+        encoder.array(count: handovers.isEmpty ? 3 : 4)
         encoder.text(format)
         encoder.link(chain)
         encoder.unsigned(first)
+        if !handovers.isEmpty { encoder.list(handovers) }
         return encoder.finish()
     }
 
     /// Reads a file block by block; `body` gets each, and what it throws ends the walk.
     ///
+    /// - Parameter lead: gets the handovers below the first block, before any block.
     /// - Throws: `TrustError` with `malformed` for bytes that are no such file, `wrongChain` for another chain's.
     public static func read(
-        _ bytes: [UInt8], chain: CID, _ body: (ExportedBlock) throws(TrustError) -> Void
+        _ bytes: [UInt8], chain: CID, lead: ([Handover]) throws(TrustError) -> Void = { (_) throws(TrustError) in },
+        _ body: (ExportedBlock) throws(TrustError) -> Void
     ) throws(TrustError) {
         var failure: TrustError?
         do throws(CBORError) {
             try CBORDecoder.read(bytes) { (decoder) throws(CBORError) in
-                try decoder.array(count: 3)
+                let items = try decoder.array()
+                guard items == 3 || items == 4 else { throw decoder.invalid("a head of \(items) items") }
                 guard try decoder.text() == format else { throw decoder.invalid("not a \(format) file") }
                 let found = try decoder.link()
                 guard found == chain else {
@@ -60,6 +78,13 @@ public enum BlockFile {
                     throw decoder.invalid("another chain")
                 }
                 var height = try decoder.unsigned()
+                let handovers: [Handover] =
+                    items == 4 ? try decoder.list(maximum: LinkedProof.handoverLimit) : []
+                guard items == 3 || !handovers.isEmpty else { throw decoder.invalid("no handovers are left out") }
+                do throws(TrustError) { try lead(handovers) } catch {
+                    failure = error
+                    throw decoder.invalid("handovers that do not hold")
+                }
                 while !decoder.isAtEnd {
                     let block = try ExportedBlock(from: &decoder)
                     guard block.certified.header.height == height else {
@@ -96,10 +121,13 @@ public struct BlockSequenceVerifier {
     /// The chain whose blocks are believed.
     public var chain: CID { headers.chain }
 
+    /// Believes the validators of later heights, for blocks that do not begin with the first.
+    public mutating func take(_ handovers: [Handover]) throws(TrustError) { try headers.take(handovers) }
+
     public mutating func verify(_ block: ExportedBlock) throws(TrustError) {
         let header = block.certified.header
         let previous = headers.previous
-        try headers.verify(block.certified)
+        try headers.verify(block.certified, newValidators: block.newValidators)
         if previous == nil, header.height > 1 { history = nil }
         var leaves: [Digest] = []
         for (index, encoded) in block.transactions.enumerated() {
@@ -135,7 +163,7 @@ public struct BlockSequenceVerifier {
 /// Checks headers one after another, offline: each certificate, and that heights, parents and times follow one another,
 /// from the genesis on where the first is block 1.
 public struct HeaderSequenceVerifier {
-    private let anchor: TrustAnchor
+    private var anchor: TrustAnchor
     private let start: ChainHead
     /// The last header that held.
     public private(set) var previous: Header?
@@ -149,9 +177,18 @@ public struct HeaderSequenceVerifier {
     /// The chain whose headers are believed.
     public var chain: CID { anchor.chain }
 
-    public mutating func verify(_ certified: CertifiedHeader) throws(TrustError) {
+    /// Believes the validators of later heights, for headers that do not begin with the first.
+    public mutating func take(_ handovers: [Handover]) throws(TrustError) { try anchor.take(handovers) }
+
+    /// - Parameter newValidators: those to whom the header hands over, where they are others.
+    public mutating func verify(
+        _ certified: CertifiedHeader, newValidators: ValidatorSet? = nil
+    ) throws(TrustError) {
         let header = certified.header
         try anchor.verify(certified)
+        if let newValidators {
+            try anchor.take(Handover(certified: certified, validators: newValidators))
+        }
         if let previous {
             guard
                 header.height == previous.height + 1, header.parent == previous.id,

@@ -1,35 +1,5 @@
 import Primitives
 
-/// Whom an offline verifier believes: the validators of a genesis or of a checkpoint it trusts.
-public struct TrustAnchor: Hashable, Sendable {
-    public let chain: CID
-    public let validators: ValidatorSet
-
-    public init(chain: CID, validators: ValidatorSet) {
-        self.chain = chain
-        self.validators = validators
-    }
-
-    public init(genesis: Genesis) { self.init(chain: genesis.chain, validators: genesis.validators) }
-
-    /// Throws unless the header is of the chain and final under the validators.
-    public func verify(_ certified: CertifiedHeader) throws(TrustError) {
-        guard certified.header.chain == chain else {
-            throw TrustError(.wrongChain, "the header is of chain \(certified.header.chain), not \(chain)")
-        }
-        try certified.certificate.verify(certified.header, validators: validators)
-    }
-
-    /// The anchor after a certified header that hands over to the next set of validators.
-    public func advanced(by certified: CertifiedHeader, to next: ValidatorSet) throws(TrustError) -> TrustAnchor {
-        try verify(certified)
-        guard certified.header.nextValidatorSetDigest == next.digest else {
-            throw TrustError(.wrongValidatorSet, "the header hands over to another set of validators")
-        }
-        return TrustAnchor(chain: chain, validators: next)
-    }
-}
-
 /// What the state holds, or does not, with the certified header that it is proven against.
 public struct CertifiedStateProof: Hashable, Sendable, CBORCodable {
     public let certified: CertifiedHeader

@@ -30,19 +30,22 @@ public struct ConsensusFault: Error, Hashable, Sendable, CustomStringConvertible
 /// What an engine is told. Times are milliseconds since 1970-01-01 UTC.
 public struct ConsensusEvent: Hashable, Sendable {
     public enum Kind: Hashable, Sendable {
-        case start(
-            height: UInt64, chain: Digest, headerID: Digest, seed: Digest, ownKey: PublicKey?, parameters: CBORMap,
-            validators: ValidatorSet)
+        case start(ConsensusStart)
         case timePassed
         case timer(id: UInt64)
         case transactions(count: UInt64, byteCount: UInt64)
         /// `headerID` is nil when there is nothing to put into a block.
         case proposalBuilt(height: UInt64, round: UInt32, headerID: Digest?, transactions: UInt64)
-        case validated(height: UInt64, round: UInt32, headerID: Digest, code: ResultCode)
-        /// The sender's signature was checked; an attached block is kept by the kernel.
-        case message(sender: PublicKey, attachment: Digest?, payload: [UInt8])
+        /// `blockTimeMilliseconds` is the header's; 0 for a block that the kernel does not have.
+        case validated(
+            height: UInt64, round: UInt32, headerID: Digest, code: ResultCode, blockTimeMilliseconds: UInt64)
+        /// The sender and the votes' signatures were checked; an attached block is kept if this step asks to
+        /// validate it.
+        case message(sender: PublicKey, attachment: Digest?, votes: [CastVote], payload: [UInt8])
         /// Nil: the key has signed something else at this height, round and step, or a later one.
         case voteSigned(Vote, Signature?)
+        /// The disk or the signer did not answer: the same vote may be asked for again.
+        case voteUnavailable(Vote)
         case committed(
             height: UInt64, headerID: Digest, blockTimeMilliseconds: UInt64, byCertificate: Bool, waiting: UInt64,
             validators: ValidatorSet?)
@@ -50,6 +53,24 @@ public struct ConsensusEvent: Hashable, Sendable {
 
     public let timeMilliseconds: UInt64
     public let kind: Kind
+
+    /// What the kernel knows when an engine's life begins.
+    public struct ConsensusStart: Hashable, Sendable {
+        /// Of the last committed block.
+        public let height: UInt64
+        public let chain: Digest
+        public let headerID: Digest
+        /// All the randomness that the engine gets.
+        public let seed: Digest
+        public let ownKey: PublicKey?
+        public let parameters: CBORMap
+        /// Of the next height.
+        public let validators: ValidatorSet
+        /// Blocks that were persisted with the engine's state, and are here again.
+        public let blocks: [Digest]
+        /// Of the last committed block.
+        public let blockTimeMilliseconds: UInt64
+    }
 
     public init(timeMilliseconds: UInt64, _ kind: Kind) {
         self.timeMilliseconds = timeMilliseconds
@@ -63,37 +84,21 @@ public enum ConsensusEffect: Hashable, Sendable {
     case validate(height: UInt64, round: UInt32, headerID: Digest)
     case signVote(Vote)
     case decide(height: UInt64, round: UInt32, headerID: Digest, signatures: [SignedBy])
-    case persist([UInt8])
-    case send(recipient: PublicKey, attachment: Digest?, payload: [UInt8])
-    case broadcast(attachment: Digest?, payload: [UInt8])
+    case persist([UInt8], blocks: [Digest] = [])
+    /// `recipient` nil: to all other validators.
+    case send(recipient: PublicKey?, attachment: Digest?, votes: [CastVote], payload: [UInt8], ConsensusPriority)
     case setTimer(id: UInt64, timeMilliseconds: UInt64)
     case cancelTimer(id: UInt64)
     case evidence(Evidence)
+    /// The kernel may drop what it keeps of this block.
+    case release(Digest)
 }
 
-/// Two votes of one key that contradict each other.
-public struct Evidence: Hashable, Sendable {
-    public let offender: PublicKey
-    public let first: Vote
-    public let second: Vote
-    public let firstSignature: Signature
-    public let secondSignature: Signature
+/// What goes first where the line is full: votes, then blocks, then what is asked for again when it is lost.
+public enum ConsensusPriority: UInt8, Hashable, Comparable, Sendable {
+    case vote = 0
+    case block = 1
+    case catchUp = 2
 
-    public init(
-        offender: PublicKey, first: Vote, second: Vote, firstSignature: Signature, secondSignature: Signature
-    ) {
-        self.offender = offender
-        self.first = first
-        self.second = second
-        self.firstSignature = firstSignature
-        self.secondSignature = secondSignature
-    }
-
-    /// Whether both signatures are good and the votes contradict each other: checked by the kernel, not believed.
-    public var isProven: Bool {
-        first.chain == second.chain && first.height == second.height && first.round == second.round
-            && first.step == second.step && first.headerID != second.headerID
-            && offender.isValid(firstSignature, for: first.message)
-            && offender.isValid(secondSignature, for: second.message)
-    }
+    public static func < (left: ConsensusPriority, right: ConsensusPriority) -> Bool { left.rawValue < right.rawValue }
 }

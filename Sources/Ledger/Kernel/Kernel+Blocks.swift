@@ -10,6 +10,8 @@ struct Candidate {
     /// The history with this block.
     let history: TransactionHistory
     let beacon: Digest
+    /// The set that certifies the block after, where it is not the one that certifies this.
+    let newValidators: ValidatorSet?
 }
 
 extension Kernel {
@@ -114,6 +116,8 @@ extension Kernel {
     ) throws(KernelError) -> Candidate {
         let outcome: BlockExecution.Outcome
         let undo: StateUndo
+        // As the block before left it: what this one decides holds a block later.
+        let newValidators = try newValidators(after: height)
         do {
             outcome = try execution.finish()
             undo = try state.store.apply(outcome.changes)
@@ -126,15 +130,25 @@ extension Kernel {
         let header = Header(
             chain: chain, height: height, parent: head.headerID, timeMilliseconds: timeMilliseconds, proposer: proposer,
             beaconProof: beaconProof, rulesVersion: configuration.genesis.rulesVersion(at: height), engine: engine.id,
-            validatorSetDigest: validators, nextValidatorSetDigest: validators, stateRoot: state.store.root(),
+            validatorSetDigest: validators,
+            nextValidatorSetDigest: newValidators?.digest ?? validators, stateRoot: state.store.root(),
             transactionsRoot: HistoryVector.root(leafDigests: transactions.map { BLAKE2bMerkleHash.leaf($0.id) }),
             receiptsRoot: Kernel.receiptsRoot(outcome.receipts, transactions),
             historyRoot: history.root(), historySize: history.size)
         let candidate = Candidate(
             header: header, headerID: header.id, transactions: transactions, receipts: outcome.receipts,
-            changes: outcome.changes, history: history, beacon: beacon)
+            changes: outcome.changes, history: history, beacon: beacon, newValidators: newValidators)
         applied = (candidate.headerID, undo)
         return candidate
+    }
+
+    /// The set that certifies the block after this one; nil where the set stays.
+    private func newValidators(after height: UInt64) throws(KernelError) -> ValidatorSet? {
+        do {
+            return try state.newValidators(at: height + 1).flatMap { $0 == head.validators ? nil : $0 }
+        } catch {
+            throw KernelError(.corrupt, error.detail)
+        }
     }
 
     static func receiptsRoot(_ receipts: [Receipt], _ transactions: [VerifiedTransaction]) -> Digest {
@@ -180,7 +194,8 @@ extension Kernel {
         let limit = Int(clamping: state.parameters.transactionByteLimit)
         var transactions: [VerifiedTransaction] = []
         for encoded in block.transactions {
-            let transaction = try VerifiedTransaction(decoding: encoded, byteLimit: limit)
+            let transaction =
+                try mempool.verified(encoded) ?? VerifiedTransaction(decoding: encoded, byteLimit: limit)
             try execution.execute(transaction)
             transactions.append(transaction)
         }
@@ -227,9 +242,10 @@ extension Kernel {
         let committed = CommittedBlock(
             header: candidate.header, headerID: headerID, certificate: certificate,
             transactions: candidate.transactions, receipts: candidate.receipts, changes: candidate.changes,
-            historyHashes: history.takeNewHashes(), beacon: candidate.beacon)
+            historyHashes: history.takeNewHashes(), beacon: candidate.beacon, newValidators: candidate.newValidators)
         head = ChainHead(
-            certified: committed.certifiedHeader, beacon: candidate.beacon, validators: head.validators)
+            certified: committed.certifiedHeader, beacon: candidate.beacon,
+            validators: candidate.newValidators ?? head.validators)
         persisting = committed
         isPersistingByCertificate = false
         return committed

@@ -118,9 +118,12 @@ public struct Kernel {
         case .start(let seed, _):
             try tell(
                 .start(
-                    height: head.height, chain: chain.digest, headerID: head.headerID, seed: seed,
-                    ownKey: configuration.beaconSigner?.publicKey, parameters: configuration.genesis.engineParameters,
-                    validators: head.validators), time, &effects)
+                    .init(
+                        height: head.height, chain: chain.digest, headerID: head.headerID, seed: seed,
+                        ownKey: configuration.beaconSigner?.publicKey,
+                        parameters: configuration.genesis.engineParameters, validators: head.validators,
+                        blocks: (Array(candidates.keys) + attachments.keys).sorted(),
+                        blockTimeMilliseconds: head.timeMilliseconds)), time, &effects)
         case .transactions(let transactions, _):
             for transaction in transactions {
                 do throws(Refusal) {
@@ -132,12 +135,18 @@ public struct Kernel {
             try tell(waitingEvent(), time, &effects)
         case .timePassed: try tell(.timePassed, time, &effects)
         case .timer(let id, _): try tell(.timer(id: id), time, &effects)
-        case .message(let sender, let attachment, let payload, _):
-            let id = attachment?.header.id
-            if let attachment, let id, attachments.count < Kernel.attachmentLimit { attachments[id] = attachment }
-            try tell(.message(sender: sender, attachment: id, payload: payload), time, &effects)
+        case .message(let sender, let message, _):
+            // The block lives for this step; whoever is asked to validate it keeps it (EVT-2).
+            let id = message.attachment?.header.id
+            let isNew = id.map { attachments[$0] == nil && candidates[$0] == nil } ?? false
+            if isNew, let id { attachments[id] = message.attachment }
+            try tell(
+                .message(sender: sender, attachment: id, votes: message.votes, payload: message.payload), time,
+                &effects)
+            if isNew, let id { attachments[id] = nil }
         case .finalBlock(let block, _): try follow(block, &effects)
         case .voteSigned(let vote, let signature, _): try tell(.voteSigned(vote, signature), time, &effects)
+        case .voteUnavailable(let vote, _): try tell(.voteUnavailable(vote), time, &effects)
         case .persisted(let height, _): try persisted(height, time, &effects)
         }
     }
@@ -159,8 +168,8 @@ public struct Kernel {
         try tell(
             .committed(
                 height: height, headerID: block.headerID, blockTimeMilliseconds: block.header.timeMilliseconds,
-                byCertificate: isPersistingByCertificate, waiting: UInt64(mempool.count), validators: nil), time,
-            &effects)
+                byCertificate: isPersistingByCertificate, waiting: UInt64(mempool.count),
+                validators: block.newValidators), time, &effects)
     }
 
     // MARK: The engine
@@ -181,7 +190,9 @@ public struct Kernel {
             }
             next += 1
             // Persist and sync, then sign, then the rest (CON-3).
-            for case .persist(let state) in answers { effects.append(.persistEngine(state)) }
+            for case .persist(let state, let blocks) in answers {
+                effects.append(.persistEngine(state, blocks: blocks.compactMap(block)))
+            }
             for case .signVote(let vote) in answers { effects.append(.sign(vote)) }
             for answer in answers { try perform(answer, time, &effects, &pending) }
         }
@@ -201,14 +212,17 @@ public struct Kernel {
                     transactions: UInt64(candidate?.transactions.count ?? 0)))
         case .validate(let height, let round, let headerID):
             let code = validate(headerID, height: height, timeMilliseconds: time)
-            pending.append(.validated(height: height, round: round, headerID: headerID, code: code))
+            let blockTime = (candidates[headerID]?.header ?? attachments[headerID]?.header)?.timeMilliseconds ?? 0
+            pending.append(
+                .validated(
+                    height: height, round: round, headerID: headerID, code: code, blockTimeMilliseconds: blockTime))
         case .decide(let height, let round, let headerID, let signatures):
             let certificate = Certificate(round: round, signatures: signatures)
             effects.append(.persist(try decide(height: height, headerID: headerID, certificate)))
-        case .send(let recipient, let attachment, let payload):
-            effects.append(.send(recipient: recipient, attachment: attachment.flatMap(block), payload: payload))
-        case .broadcast(let attachment, let payload):
-            effects.append(.broadcast(attachment: attachment.flatMap(block), payload: payload))
+        case .send(let recipient, let attachment, let votes, let payload, let priority):
+            let message = ConsensusMessage(attachment: attachment.flatMap(block), votes: votes, payload: payload)
+            effects.append(.send(recipient: recipient, message, priority))
+        case .release(let id): release(id)
         case .setTimer(let id, let timerTime): effects.append(.setTimer(id: id, timeMilliseconds: timerTime))
         case .cancelTimer(let id): effects.append(.cancelTimer(id: id))
         case .evidence(let evidence):
@@ -222,6 +236,20 @@ public struct Kernel {
                 header: candidate.header, transactions: candidate.transactions.map(\.transaction.encoded))
         }
         return attachments[id]
+    }
+
+    /// Makes a block known that was persisted with the engine's state in an earlier life: before the first event.
+    public mutating func keep(_ block: Block) {
+        let id = block.header.id
+        guard block.header.height > head.height, attachments[id] == nil, attachments.count < Kernel.attachmentLimit
+        else { return }
+        attachments[id] = block
+    }
+
+    private mutating func release(_ id: Digest) {
+        if applied?.id == id { revertApplied() }
+        candidates[id] = nil
+        attachments[id] = nil
     }
 
     // MARK: Queries (the last committed state)

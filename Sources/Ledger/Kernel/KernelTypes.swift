@@ -8,20 +8,22 @@ public enum KernelEvent: Sendable {
     case transactions([VerifiedTransaction], timeMilliseconds: UInt64)
     case timePassed(timeMilliseconds: UInt64)
     case timer(id: UInt64, timeMilliseconds: UInt64)
-    /// From the same engine on another node, whose signature was checked; with the block that came along.
-    case message(sender: PublicKey, attachment: Block?, payload: [UInt8], timeMilliseconds: UInt64)
+    /// From the same engine on another node: sender and votes' signatures were checked (`VoteChecker`).
+    case message(sender: PublicKey, ConsensusMessage, timeMilliseconds: UInt64)
     /// A final block of another node. Blocks above the next height are not taken: whoever follows asks in order.
     case finalBlock(ExportedBlock, timeMilliseconds: UInt64)
     /// Answers a `sign` effect; nil when the signer refused.
     case voteSigned(Vote, Signature?, timeMilliseconds: UInt64)
+    /// Answers a `sign` effect where the disk or the signer did not: it may be asked for again.
+    case voteUnavailable(Vote, timeMilliseconds: UInt64)
     /// Answers a `persist` effect: the block is durable.
     case persisted(height: UInt64, timeMilliseconds: UInt64)
 
     var timeMilliseconds: UInt64 {
         switch self {
         case .start(_, let time), .transactions(_, let time), .timePassed(let time), .timer(_, let time),
-            .message(_, _, _, let time), .finalBlock(_, let time), .voteSigned(_, _, let time),
-            .persisted(_, let time):
+            .message(_, _, let time), .finalBlock(_, let time), .voteSigned(_, _, let time),
+            .voteUnavailable(_, let time), .persisted(_, let time):
             time
         }
     }
@@ -30,14 +32,15 @@ public enum KernelEvent: Sendable {
 /// What the kernel wants done, in this order within one step's answer: engine state and blocks persisted and synced,
 /// then votes signed, then the rest.
 public enum KernelEffect: Sendable {
-    /// Keep the engine's state, synced, in place of the last one.
-    case persistEngine([UInt8])
+    /// Keep the engine's state and these blocks, synced, in place of the last ones. After a restart the kernel wants
+    /// the blocks again (`Kernel.keep`).
+    case persistEngine([UInt8], blocks: [Block])
     /// Store a decided block in one transaction, synced; answer with `persisted`.
     case persist(CommittedBlock)
     /// Sign, if the key has signed nothing else at this place or a later one; answer with `voteSigned`.
     case sign(Vote)
-    case send(recipient: PublicKey, attachment: Block?, payload: [UInt8])
-    case broadcast(attachment: Block?, payload: [UInt8])
+    /// `recipient` nil: to all other validators.
+    case send(recipient: PublicKey?, ConsensusMessage, ConsensusPriority)
     case setTimer(id: UInt64, timeMilliseconds: UInt64)
     case cancelTimer(id: UInt64)
     /// The block is durable: acknowledge its transactions, publish its events.
@@ -67,10 +70,13 @@ public struct CommittedBlock: Sendable {
     public let historyHashes: [TransactionHistory.Run]
     /// The block's randomness.
     public let beacon: Digest
+    /// The set to which the header hands over; nil where the same validators go on.
+    public let newValidators: ValidatorSet?
 
     public init(
         header: Header, headerID: Digest, certificate: Certificate, transactions: [VerifiedTransaction],
-        receipts: [Receipt], changes: [StateChange], historyHashes: [TransactionHistory.Run], beacon: Digest
+        receipts: [Receipt], changes: [StateChange], historyHashes: [TransactionHistory.Run], beacon: Digest,
+        newValidators: ValidatorSet? = nil
     ) {
         self.header = header
         self.headerID = headerID
@@ -80,6 +86,7 @@ public struct CommittedBlock: Sendable {
         self.changes = changes
         self.historyHashes = historyHashes
         self.beacon = beacon
+        self.newValidators = newValidators
     }
 
     public var certifiedHeader: CertifiedHeader { CertifiedHeader(header: header, certificate: certificate) }

@@ -29,6 +29,8 @@ public struct Mempool {
     private var lanes: [Lane: Queue] = [:]
     private var pendingOfAccount: [AccountID: Int] = [:]
     private var ids: Set<Digest> = []
+    /// By all their bytes, signatures included: what is here with these very bytes is checked already.
+    private var checked: [[UInt8]: VerifiedTransaction] = [:]
     private var nextArrival: UInt64 = 0
     public private(set) var byteCount = 0
 
@@ -37,9 +39,17 @@ public struct Mempool {
     public var count: Int { ids.count }
     public func contains(_ id: Digest) -> Bool { ids.contains(id) }
 
+    /// The transaction with exactly these bytes, if it waits here: its signatures need no second check.
+    public func verified(_ encoded: [UInt8]) -> VerifiedTransaction? { checked[encoded] }
+
     /// What waits, the oldest first, so many at most: for nodes that have not heard of it.
     public func waiting(atMost limit: Int) -> [VerifiedTransaction] {
         lanes.values.flatMap(\.waiting).sorted { $0.arrival < $1.arrival }.prefix(limit).map(\.transaction)
+    }
+
+    /// The one that has waited longest, of those that are next in their lanes.
+    public var oldest: VerifiedTransaction? {
+        lanes.values.compactMap(\.waiting.first).min { $0.arrival < $1.arrival }?.transaction
     }
 
     /// Takes a transaction in. `expected` is the sequence at which the state has its lane. Refuses a duplicate, a
@@ -75,6 +85,7 @@ public struct Mempool {
                 throw Refusal(.replacementUnderpriced, "a fee limit a tenth above \(old.body.feeLimit) is needed")
             }
             ids.remove(old.id)
+            checked[old.transaction.encoded] = nil
             byteCount -= old.byteCount
             queue.waiting[Int(place)] = waiting
         } else {
@@ -90,6 +101,7 @@ public struct Mempool {
         lanes[lane] = queue
         nextArrival += 1
         ids.insert(transaction.id)
+        checked[transaction.transaction.encoded] = transaction
         byteCount += transaction.byteCount
     }
 
@@ -157,6 +169,7 @@ public struct Mempool {
 
     private mutating func forget(_ transaction: VerifiedTransaction) {
         ids.remove(transaction.id)
+        checked[transaction.transaction.encoded] = nil
         byteCount -= transaction.byteCount
         let left = pendingOfAccount[transaction.body.account, default: 1] - 1
         pendingOfAccount[transaction.body.account] = left > 0 ? left : nil

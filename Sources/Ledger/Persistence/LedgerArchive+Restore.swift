@@ -30,7 +30,9 @@ extension LedgerArchive {
             return try restoreGenesis(genesis, rules, into: makeStore())
         }
         let (certified, beacon) = try LedgerArchive.certified(summary)
-        do { try TrustAnchor(genesis: genesis).verify(certified) } catch {
+        let sets = LedgerArchiveReader(reader: database, genesis: genesis)
+        let validators = try sets.validators(certified.header.validatorSetDigest)
+        do { try TrustAnchor(chain: genesis.chain, validators: validators).verify(certified) } catch {
             throw .corrupt("the last header is not certified: \(error)")
         }
         let (store, start) = try restoreState(heights, certified.header, genesis, rules, makeStore)
@@ -47,7 +49,9 @@ extension LedgerArchive {
         }
         return RestoredLedger(
             state: try LedgerArchive.state(store, rules, genesis),
-            head: ChainHead(certified: certified, beacon: beacon, validators: genesis.validators), history: history,
+            head: ChainHead(
+                certified: certified, beacon: beacon,
+                validators: try sets.validators(certified.header.nextValidatorSetDigest)), history: history,
             snapshotHeight: start)
     }
 

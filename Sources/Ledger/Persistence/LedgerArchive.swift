@@ -72,7 +72,8 @@ public final class LedgerArchive {
                     tree: LedgerArchive.historyTree, level: run.level, first: run.first,
                     hashes: run.hashes.flatMap(\.bytes))
             })
-        try stored { () throws(StorageError) in try database.append(record, indexes: indexes) }
+        let records = ValidatorRecords.of(block)
+        try stored { () throws(StorageError) in try database.append(record, indexes: indexes, with: records) }
         changedByteCount += changes.count
         blocksSinceSnapshot += 1
     }
@@ -92,8 +93,13 @@ public final class LedgerArchive {
     /// written again. It counts once this has returned.
     public func takeSnapshot(of store: any StateStore, height: UInt64) throws(LedgerArchiveError) {
         let root = store.root()
-        try stored { () throws(StorageError) in try database.beginSnapshot(height: height, root: root.bytes) }
         let chunks = store.chunks(maximumByteCount: snapshotPolicy.chunkByteCount)
+        // Where the chunks begin, for whoever takes the snapshot over the network.
+        let note = SnapshotStaging.note(
+            chunks.map { SnapshotManifest.Chunk(root: $0.root, firstPath: $0.firstPath) })
+        try stored { () throws(StorageError) in
+            try database.beginSnapshot(height: height, root: root.bytes, note: note)
+        }
         for (position, chunk) in chunks.enumerated() {
             let digest = chunk.root.bytes
             let isThere = try stored { () throws(StorageError) in try database.hasChunk(digest) }
@@ -113,9 +119,12 @@ public final class LedgerArchive {
 
     // MARK: Reading
 
-    /// A block's header and certificate; these are never pruned.
+    /// A block's header and certificate; these are never pruned. Below the block that the database begins with the
+    /// answer is `storage(.pruned)`.
     public func certifiedHeader(height: UInt64) throws(LedgerArchiveError) -> CertifiedHeader {
         guard let summary = try stored({ () throws(StorageError) in try database.summary(height: height) }) else {
+            let base = try stored { () throws(StorageError) in try database.baseHeight() }
+            if height < base { throw .storage(.pruned(firstKeptHeight: base)) }
             throw .notFound("block \(height)")
         }
         return try LedgerArchive.certified(summary).header
@@ -180,6 +189,9 @@ public final class LedgerArchive {
 
     private func block(slot: UInt64) throws(LedgerArchiveError) -> (BlockSummary, StoredBlock) {
         guard let summary = try stored({ () throws(StorageError) in try database.summary(slot: slot) }) else {
+            if slot < (try stored { () throws(StorageError) in try database.firstSlot() }) {
+                throw .storage(.pruned(firstKeptHeight: try stored(database.firstKeptHeight)))
+            }
             throw .notFound("slot \(slot)")
         }
         guard let body = try stored({ () throws(StorageError) in try database.body(height: summary.height) }) else {

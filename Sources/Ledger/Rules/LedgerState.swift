@@ -37,10 +37,13 @@ public struct LedgerState {
         let block = BlockInfo(
             height: 0, timeMilliseconds: genesis.timeMilliseconds, beacon: genesis.firstBeacon,
             proposer: AccountID(first.key))
-        return try LedgerState(
+        let state = try LedgerState(
             rules: rules, chain: genesis.chain, parameters: genesis.parameters, block: block,
-            sections: genesis.sections,
-            store: store)
+            sections: genesis.sections, store: store)
+        if let schedule = try state.validatorSchedule(), schedule.validators != genesis.validators {
+            throw Refusal(.malformed, "the genesis names other validators than its staking section makes")
+        }
+        return state
     }
 
     /// A state that was restored: the parameters are read from it.

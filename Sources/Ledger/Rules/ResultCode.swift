@@ -1,7 +1,7 @@
 /// How a transaction ended, as an integer that receipts carry and roots cover. Numbers are only ever appended.
 ///
-/// Ranges: ledger 1-99, tokens 100-199, reputation 200-299, privacy 300-399, federation 400-499, market 500-599. Texts
-/// belong to programs that show codes; they are never hashed.
+/// Ranges: ledger 1-99, tokens 100-199, reputation 200-299, privacy 300-399, federation 400-499, market 500-599,
+/// staking 600-699. Texts belong to programs that show codes; they are never hashed.
 public struct ResultCode: RawRepresentable, Hashable, Comparable, Sendable, CustomStringConvertible {
     public let rawValue: Int32
 

@@ -70,6 +70,14 @@ public enum FederationEvent: String, CaseIterable, Sendable {
     /// [auditor]; auditor. Payload without a job.
     case auditorRetired = "auditor_retired"
 
+    /// Kinds that tell members and auditors what they have done or were given, and ask nothing of them: each is
+    /// followed by another kind when a duty begins.
+    public static let acknowledgements: Set<String> = Set(
+        [
+            memberAccepted, memberRefused, memberCommitted, memberRevealed, memberDropped, verdictGiven,
+            verdictsDecided, partyPaid, heldBackReleased, auditorRegistered, auditorRetired,
+        ].map(\.rawValue))
+
     /// Emits the event: `items` writes what follows the job.
     func emit(
         _ job: Digest, _ accounts: [AccountID], _ context: inout ModuleContext, items count: Int = 0,

@@ -22,7 +22,7 @@ public enum ReputationTier: UInt8, CaseIterable, Comparable, Sendable {
     /// From 600,000.
     case senior = 4
 
-    init(score: Int64) {
+    public init(of score: Int64) {
         switch score {
         case ..<(-250_000): self = .barred
         case ..<50_000: self = .newcomer
@@ -59,7 +59,7 @@ public struct ReputationRecord: Hashable, Sendable, CBORCodable {
     /// The faded score. After 1,000 periods nothing is left.
     public func score(at now: UInt64) -> Int64 { faded(to: now).score }
 
-    public func tier(at now: UInt64) -> ReputationTier { ReputationTier(score: score(at: now)) }
+    public func tier(at now: UInt64) -> ReputationTier { ReputationTier(of: score(at: now)) }
 
     private func faded(to now: UInt64) -> (score: Int64, time: UInt64) {
         guard now > timeMilliseconds else { return (score, timeMilliseconds) }

@@ -17,7 +17,7 @@ public enum Supply {
         return try counters.minted.minus(counters.burned)
     }
 
-    /// Throws unless the supply is the sum of all balances: the invariant for `LedgerHarness`.
+    /// Throws unless the supply is the sum of all balances: what tests hold after every block.
     public static func checkConservation(_ state: LedgerState) throws(Refusal) {
         let (supply, sum) = (try total(state), try state.sumOfBalances())
         guard supply == sum else {

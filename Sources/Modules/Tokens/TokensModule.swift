@@ -108,7 +108,9 @@ public struct TokensModule: LedgerModule {
         let treasury = try fees.share(UInt128(parameters.treasuryShare), of: whole)
         let proposer = try fees.minus(burned).minus(treasury)
         if !treasury.isZero { try context.credit(parameters.treasury, amount: treasury) }
-        if !proposer.isZero { try context.credit(context.block.proposer, amount: proposer) }
+        let account =
+            try context.record(AccountID.self, at: TokensModule.proposerSharePath) ?? context.block.proposer
+        if !proposer.isZero { try context.credit(account, amount: proposer) }
         if !burned.isZero { try TokensModule.countBurned(burned, &context) }
     }
 

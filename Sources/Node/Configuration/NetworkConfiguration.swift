@@ -1,3 +1,4 @@
+import Ledger
 import PeerNetwork
 
 /// The section `[network]` of `node.toml`, typed.
@@ -11,6 +12,8 @@ public struct NetworkConfiguration: Sendable {
     public let isLowBandwidth: Bool
     public let outboundTarget: Int
     public let inboundLimit: Int
+    /// The block from which on the chain is believed; nil: from the genesis.
+    public let checkpoint: Checkpoint?
     public let keyFile: String
     /// Where what is known of peers is kept.
     public let folder: String
@@ -33,6 +36,14 @@ public struct NetworkConfiguration: Sendable {
         isLowBandwidth = resolved.boolean("network.low_bandwidth")
         outboundTarget = resolved.integer("network.outbound_peers")
         inboundLimit = resolved.integer("network.inbound_limit")
+        let text = resolved.text("network.checkpoint")
+        checkpoint = text.isEmpty ? nil : Checkpoint(text: text)
+        if checkpoint == nil, !text.isEmpty {
+            problems.append(
+                Self.problem(
+                    "network.checkpoint", nil, resolved, "\"\(text)\" is no checkpoint",
+                    hint: "HEIGHT:ID as `vinculum ledger head` shows it on a node that you trust"))
+        }
         self.keyFile = keyFile
         self.folder = folder
         guard problems.isEmpty else { throw ConfigurationError(file: "node.toml", problems: problems) }
@@ -67,7 +78,8 @@ public struct NetworkConfiguration: Sendable {
                 guard address.tcpTarget != nil else {
                     problems.append(
                         problem(
-                            key, index, resolved, "\(text) is no TCP address", hint: "as in /ip4/192.0.2.1/tcp/4001"))
+                            key, index, resolved, "\(text): \(address.whyUnusable)",
+                            hint: "an address looks like /ip4/192.0.2.1/tcp/4001 or /dns4/node.example/tcp/4001"))
                     continue
                 }
                 addresses.append(address)
@@ -80,7 +92,7 @@ public struct NetworkConfiguration: Sendable {
     }
 
     private static func problem(
-        _ key: String, _ index: Int, _ resolved: ResolvedConfiguration, _ reason: String, hint: String
+        _ key: String, _ index: Int?, _ resolved: ResolvedConfiguration, _ reason: String, hint: String
     ) -> ConfigurationError.Problem {
         let origin: String? =
             switch resolved.origins[key] {
@@ -88,7 +100,7 @@ public struct NetworkConfiguration: Sendable {
             case .some(let other): other.description
             }
         return ConfigurationError.Problem(
-            key: key, origin: origin, reason: "entry \(index + 1): \(reason)", hint: hint)
+            key: key, origin: origin, reason: index.map { "entry \($0 + 1): \(reason)" } ?? reason, hint: hint)
     }
 
     static let keys: [ConfigurationKey] = [
@@ -102,6 +114,13 @@ public struct NetworkConfiguration: Sendable {
             "network.peers", .textList, default: .list([]),
             "Peers that are always dialled, each with its id: \"/dns4/node.example/tcp/4001/p2p/12D3Koo...\"."),
         .init(
+            "network.checkpoint", .text(choices: nil), default: .text(""),
+            "A block that you trust, as \"HEIGHT:ID\" from `vinculum ledger head` on a node of people whom you "
+                + "trust. A new "
+                + "node begins from a snapshot that certified headers join to this block, and no node follows a chain "
+                + "without it: validators of long ago, whose stake is gone, can then sign no other past for you (weak "
+                + "subjectivity). Empty: from the genesis, block by block."),
+        .init(
             "network.mdns", .boolean, default: .boolean(false),
             "Find nodes of the same chain on the local network by multicast DNS."),
         .init(
@@ -112,7 +131,9 @@ public struct NetworkConfiguration: Sendable {
             "Give objects (models, protected updates, evidence) to nodes that know their ids, and fetch missing ones."),
         .init(
             "network.low_bandwidth", .boolean, default: .boolean(false),
-            "Fewer peers and longer intervals, for links that are slow or paid by volume."),
+            "Fewer peers, longer intervals and larger batches, for links that are slow or paid by volume: under "
+                + "1 MB an "
+                + "hour when nothing happens."),
         .init(
             "network.outbound_peers", .integer(1...64), default: .integer(8), unit: "peers",
             "How many peers of its own choice the node keeps connected."),

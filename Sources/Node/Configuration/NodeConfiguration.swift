@@ -26,6 +26,10 @@ public struct NodeConfiguration: Sendable {
     }
     public var objectFolder: String { path("objects.folder") }
     public var objectLimitBytes: Int { resolved.integer("objects.object_limit_bytes") }
+    /// How many settled rounds of a running job keep all that they name.
+    public var keptRounds: UInt32 { UInt32(clamping: resolved.integer("objects.keep_rounds")) }
+    /// False: what settled rounds and ended jobs name stays for good.
+    public var removesSettledObjects: Bool { resolved.boolean("objects.remove_settled") }
     public var objectStoreLimitBytes: Int { resolved.integer("objects.store_limit_bytes") }
     public var pluginFolder: String {
         resolved.text("plugins.folder").isEmpty ? InstallPrefix.pluginFolder : path("plugins.folder")
@@ -93,7 +97,8 @@ public struct NodeConfiguration: Sendable {
             "How often a snapshot of the state is written; a restart reads the last one and the blocks after it."),
         .init(
             "ledger.keep_blocks", .integer(0...(.max)), default: .integer(0), unit: "blocks",
-            "How many blocks are kept in full, and those since the last snapshot; 0 keeps all. Older ones answer 'pruned'."
+            "How many blocks are kept in full, and those since the last snapshot; 0 keeps all. Older ones "
+                + "answer 'pruned'."
         ),
         .init(
             "ledger.durability", .text(choices: ["full", "normal"]), default: .text("full"),
@@ -117,6 +122,14 @@ public struct NodeConfiguration: Sendable {
             "objects.store_limit_bytes", .integer(1_048_576...(.max)), default: .integer(107_374_182_400),
             unit: "bytes",
             "All objects together; a full store refuses new ones."),
+        .init(
+            "objects.keep_rounds", .integer(Int64(EarlierUpdates.comparedRounds)...10_000), default: .integer(3),
+            unit: "rounds",
+            "How many settled rounds of a running job keep their updates, evidence and models. Auditors compare "
+                + "with the last \(EarlierUpdates.comparedRounds). Of an ended job its last model stays."),
+        .init(
+            "objects.remove_settled", .boolean, default: .boolean(true),
+            "False: the node removes nothing of settled rounds and ended jobs, so that each can be looked at later."),
         .init(
             "plugins.folder", .text(choices: nil), default: .text(""),
             "Where plugin libraries are installed; empty: lib/vinculum/plugins beside the program's folder."),

@@ -38,7 +38,8 @@ extension SitePolicy {
             "Where the site keeps its spending log and protected updates. Do not restore it from an old copy."),
         .init(
             "site.task_folder", .text(choices: nil), default: .text("tasks"),
-            "Where tasks find their inputs. A site that root starts runs tasks as another user, who has to be able to pass "
+            "Where tasks find their inputs. A site that root starts runs tasks as another user, who has to be "
+                + "able to pass "
                 + "the folders above."),
         .init(
             required: "site.nodes", .textList,
@@ -46,14 +47,16 @@ extension SitePolicy {
             "Nodes to ask, in order of preference: unix:PATH or http://HOST:PORT."),
         .init(
             "site.token_files", .textList, default: .list([]),
-            "Files of bearer tokens, mode 0600, one for each of site.nodes in their order; \"\" for a Unix socket. A node "
+            "Files of bearer tokens, mode 0600, one for each of site.nodes in their order; \"\" for a Unix "
+                + "socket. A node "
                 + "is shown its own token only."),
         .init(
             "site.genesis_file", .text(choices: nil), default: .text("genesis.dagcbor"),
             "The genesis that certified headers have to lead back to."),
         .init(
             required: "dataset.name", .text(choices: nil), example: .text("xrays-2026"),
-            "A name that stays. With the site's key it says which budget on the ledger is this dataset's; it is not shown there."
+            "A name that stays. With the site's key it says which budget on the ledger is this dataset's; it is "
+                + "not shown there."
         ),
         .init(
             required: "dataset.path", .text(choices: nil), example: .text("data/train.safetensors"),
@@ -83,7 +86,8 @@ extension SitePolicy {
             "Id of the privacy plugin that protects updates here; jobs that name another are refused."),
         .init(
             "policy.verifiers", .textList, default: .list([]),
-            "Ids of verifiers that may judge updates; empty accepts any, since they see protected updates only. The site "
+            "Ids of verifiers that may judge updates; empty accepts any, since they see protected updates only. "
+                + "The site "
                 + "audits with the first."),
         .init(
             "policy.aggregations", .textList, default: .list([.text("mean")]), "Aggregation rules that are accepted."),
@@ -102,7 +106,8 @@ extension SitePolicy {
             "The shortest time for training that is accepted."),
         .init(
             "policy.commit_step_ms", .integer(0...3_600_000), default: .integer(1_000), unit: "milliseconds",
-            "Updates are committed at the multiples of this, so that run time shows the number of records less; 0: at once."
+            "Updates are committed at the multiples of this, so that run time shows the number of records less; "
+                + "0: at once."
         ),
         .init(
             "policy.task_seconds", .integer(1...31_536_000), default: .integer(600), unit: "seconds",

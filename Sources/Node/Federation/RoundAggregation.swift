@@ -1,4 +1,5 @@
 import Federation
+import Glibc
 import Primitives
 import Training
 
@@ -42,7 +43,7 @@ public enum RoundAggregation {
     /// The most that an update can have: 8 bytes a parameter, and what says how to read them.
     static func updateLimitBytes(_ terms: TrainingTerms) -> Int { 8 * terms.architecture.parameterCount + 65_536 }
 
-    /// A member's update, with the weight that the ledger gives it instead of the one it claims.
+    /// A member's update. Its weight and noise are those that the ledger says; one that claims others is malformed.
     static func update(
         _ job: JobReader, round: UInt32, member index: UInt32, _ terms: TrainingTerms, _ objects: any ObjectReader
     ) async throws -> ReleasedUpdate {
@@ -54,14 +55,31 @@ public enum RoundAggregation {
             let member = try await job.member(account)
         else { throw UnusableTerms(field: "included", reason: "member \(index) has revealed no update") }
         let bytes = try await objects.bytes(of: id, atMost: updateLimitBytes(terms))
-        var update = try ReleasedUpdate(file: Safetensors.decode(bytes))
+        let update = try ReleasedUpdate(file: Safetensors.decode(bytes))
         // One update has one file: equal numbers under another id would be no replay to the ledger.
-        guard try update.safetensors().encoded() == bytes else {
+        guard try areEqual(update.safetensors().encoded(), bytes) else {
             throw TrainingError(.malformed, "is written in another way than updates are", at: "update")
         }
-        update.recordBand = Int(member.sizeBand)
-        update.noiseUnits = Int64(clamping: terms.noiseUnits)
+        // What it says of itself is what the ledger says: with another band beside the same numbers it would have
+        // another id, and be no replay either.
+        guard update.recordBand == Int(member.sizeBand), update.noiseUnits == Int64(clamping: terms.noiseUnits) else {
+            throw TrainingError(
+                .malformed,
+                "says band \(update.recordBand) and noise \(update.noiseUnits), and the ledger "
+                    + "\(member.sizeBand) and \(terms.noiseUnits)", at: "update")
+        }
         return update
+    }
+
+    /// In one comparison of memory; that of arrays goes byte by byte.
+    private static func areEqual(_ left: [UInt8], _ right: [UInt8]) -> Bool {
+        guard left.count == right.count else { return false }
+        return left.withUnsafeBytes { left in
+            right.withUnsafeBytes { right in
+                guard let from = left.baseAddress, let to = right.baseAddress else { return true }
+                return memcmp(from, to, left.count) == 0
+            }
+        }
     }
 
     /// (model before the last step - model after it) / learning rate; empty where no step has been taken.

@@ -93,6 +93,14 @@ public enum DurableFile {
         try write(bytes, to: path, mode: mode, synced: false)
     }
 
+    /// Writes over what a file holds, which need not outlive a crash. Never a link's target.
+    static func overwrite(_ path: String, with bytes: [UInt8]) throws(FileError) {
+        let descriptor = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW)
+        guard descriptor >= 0 else { throw FileError(operation: "open", path: path, code: errno) }
+        defer { close(descriptor) }
+        try append(bytes, to: descriptor, path: path)
+    }
+
     private static func write(_ bytes: [UInt8], to path: String, mode: mode_t, synced: Bool) throws(FileError) {
         let flags = synced ? O_TRUNC : O_EXCL
         let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, mode)

@@ -8,8 +8,8 @@ import Primitives
 /// before another one is reported, because then something acknowledged has been lost; a damaged last record cannot be
 /// told from a torn one.
 ///
-/// One owner, one thread at a time.
-public struct Journal: ~Copyable {
+/// One owner, one thread at a time; the owner may hand it on.
+public struct Journal: ~Copyable, Sendable {
     public let path: String
     private let descriptor: Int32
     /// Half a record stands at the end and could not be taken back: what is written behind it would be lost.

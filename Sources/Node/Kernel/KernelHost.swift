@@ -11,7 +11,13 @@ struct KernelHost: SerialThreadState {
     private let key: SecretKey?
     private let signal: CommitSignal
     private let logger: Logger
+    /// To and from other validators; nil for a node without a network.
+    private let outbox: ConsensusOutbox?
     private let keepBlocks: UInt64
+    /// The block that the operator trusts: a chain without it is not followed.
+    private let checkpoint: Checkpoint?
+    /// After a restore nothing is signed before a block that is later than this is final.
+    private(set) var signingHold: UInt64?
     /// Milliseconds since 1970 at which an engine's timer is due.
     private var timers: [UInt64: UInt64] = [:]
     /// A decided block that the disk did not take; nothing goes on before it is stored.
@@ -27,7 +33,9 @@ struct KernelHost: SerialThreadState {
     /// Events that wait until the disk has taken the block before them.
     private var waiting: [KernelEvent] = []
     /// The engine's newest state, where the disk did not take it: nothing is signed before it does.
-    private var unsavedEngineState: [UInt8]?
+    private var unsavedEngineState: EngineState?
+    /// Blocks that lie on disk with the engine's state.
+    private var keptBlocks: Set<Digest> = []
     private var storeTrouble: String?
     private var voteTrouble: String?
     /// The engine's process has ended, and is not there again yet.
@@ -44,17 +52,19 @@ struct KernelHost: SerialThreadState {
     private static let refusalLimit = 10_000
     private static let blocksBetweenPrunings: UInt64 = 16
     private static let diskRetry: Duration = .seconds(1)
-    private static let engineNamespace = "engine"
-    private static let engineKey: [UInt8] = Array("state".utf8)
 
     /// - Parameters:
     ///   - keepBlocks: how many blocks are kept in full; 0 keeps all.
     ///   - revival: for an engine whose process may end without the node's.
+    ///   - outbox: takes what the engine sends to other validators.
     init(
         kernel: Kernel, archive: LedgerArchive, key: SecretKey?, signal: CommitSignal, logger: Logger,
-        keepBlocks: UInt64 = 0, revival: EngineRevival? = nil, clock: KernelClock = KernelClock()
+        keepBlocks: UInt64 = 0, revival: EngineRevival? = nil, clock: KernelClock = KernelClock(),
+        checkpoint: Checkpoint? = nil, outbox: ConsensusOutbox? = nil
     ) {
+        self.outbox = outbox
         self.clock = clock
+        self.checkpoint = checkpoint
         self.keepBlocks = keepBlocks
         self.revival = revival
         self.kernel = kernel
@@ -67,14 +77,29 @@ struct KernelHost: SerialThreadState {
 
     /// The engine's state of an earlier life, for its start.
     static func savedEngineState(_ archive: LedgerArchive) throws -> [UInt8] {
-        try archive.database.record(engineKey, in: engineNamespace) ?? []
+        try EngineState.savedBytes(archive)
     }
 
     // MARK: Events
 
     mutating func start() {
         signal.committed(kernel.head.height)
+        tellValidators()
+        signingHold = try? archive.database.signingHold()
+        restoreBlocks()
         handle(.start(seed: Digest.blake2b256(SecureRandom.bytes(count: 32)), timeMilliseconds: now()))
+    }
+
+    private mutating func restoreBlocks() {
+        do throws(StorageError) {
+            for block in try EngineState.savedBlocks(archive) {
+                keptBlocks.insert(block.header.id)
+                kernel.keep(block)
+            }
+        } catch {
+            // Other validators have them too.
+            logger.warning("blocks of the engine's earlier life cannot be read: \(error)")
+        }
     }
 
     /// - Throws: `unavailable` while a block waits for the disk, since a transaction that is taken now would wait
@@ -103,10 +128,22 @@ struct KernelHost: SerialThreadState {
         try checkDurable()
         guard !isStopped else { throw ServiceError(.unavailable, trouble ?? "the kernel stopped") }
         refusedBlock = nil
+        try checkpoint?.check(block.certified.header)
         handle(.finalBlock(block, timeMilliseconds: now()))
         try checkDurable()
         if let refusedBlock { throw refusedBlock }
         if isStopped { throw ServiceError(.unavailable, trouble ?? "the kernel stopped") }
+    }
+
+    /// Takes a message of another validator, whose votes were checked. Dropped while nothing can be stored: whoever
+    /// sent it sends again what it has no answer to.
+    mutating func receive(_ message: ConsensusMessage, from sender: PublicKey) {
+        guard stalled == nil else { return }
+        handle(.message(sender: sender, message, timeMilliseconds: now()))
+    }
+
+    private func tellValidators() {
+        outbox?.setValidators(Set(kernel.head.validators.validators.map(\.key)), height: kernel.head.height)
     }
 
     /// Why a transaction was not taken, if it was not.
@@ -120,22 +157,29 @@ struct KernelHost: SerialThreadState {
 
     private mutating func goOn() {
         while stalled == nil, !isStopped, !waiting.isEmpty {
-            for effect in kernel.step(waiting.removeFirst()) { apply(effect) }
+            let effects = kernel.step(waiting.removeFirst())
+            for (index, effect) in effects.enumerated() {
+                apply(effect)
+                // A vote that follows at once takes the engine's state along, in one sync.
+                if case .persistEngine = effect {
+                    if index + 1 < effects.count, case .sign = effects[index + 1] { continue }
+                    saveEngine()
+                }
+            }
         }
     }
 
     private mutating func apply(_ effect: KernelEffect) {
         switch effect {
-        case .persistEngine(let state): persistEngine(state)
+        case .persistEngine(let state, let blocks): persistEngine(state, blocks)
         case .persist(let block): store(block)
-        case .sign(let vote): waiting.append(.voteSigned(vote, sign(vote), timeMilliseconds: now()))
+        case .sign(let vote): waiting.append(sign(vote))
         case .setTimer(let id, let time): timers[id] = time
         case .cancelTimer(let id): timers[id] = nil
         case .committed(let block): committed(block)
         // The same transaction again is not refused: it waits.
         case .rejected(let id, let refusal): if refusal.code != .duplicate { remember(refusal, of: id) }
-        case .evidence(let evidence):
-            logger.error("validator \(evidence.offender) signed two votes at height \(evidence.first.height)")
+        case .evidence(let evidence): report(evidence)
         case .engineFailed(let fault):
             logger.error("\(fault)")
             guard revival?.isGone() == true else {
@@ -149,8 +193,9 @@ struct KernelHost: SerialThreadState {
             isStopped = true
             fault = "the kernel stopped: \(error)"
             logger.critical("the kernel stopped: \(error)")
-        // Until nodes form a network there is nobody to send to: a node that needs others says so when it starts.
-        case .send, .broadcast: break
+        case .send(let recipient, let message, let priority):
+            // Nothing leaves before what it depends on is written; the engine sends it again.
+            if unsavedEngineState == nil { outbox?.send(message, to: recipient, priority) }
         }
     }
 
@@ -174,21 +219,56 @@ struct KernelHost: SerialThreadState {
         }
     }
 
-    private mutating func persistEngine(_ state: [UInt8]) {
+    /// The newest state of the engine is written with the vote that it belongs to, in one sync.
+    private mutating func persistEngine(_ state: [UInt8], _ blocks: [Block]) {
+        unsavedEngineState = EngineState(state: state, blocks: blocks)
+    }
+
+    /// Writes what the engine asked to keep before anything of the same step leaves the node.
+    private mutating func saveEngine() {
+        guard let state = unsavedEngineState else { return }
         do throws(StorageError) {
-            try archive.database.write([RecordChange(key: Self.engineKey, content: state)], in: Self.engineNamespace)
+            try archive.database.write(state.records(kept: keptBlocks), in: EngineState.namespace)
+            keptBlocks = state.ids
             unsavedEngineState = nil
         } catch {
-            unsavedEngineState = state
             say("the engine's state cannot be stored: \(error)")
+        }
+    }
+
+    /// Sends what proves a contradiction to the ledger, where it costs the offender's stake.
+    private mutating func report(_ evidence: Evidence) {
+        logger.error("validator \(evidence.offender) signed two votes at height \(evidence.first.height)")
+        guard let key else { return }
+        do {
+            let transaction = try EvidenceReport.transaction(evidence, key: key, &kernel)
+            waiting.append(.transactions([transaction], timeMilliseconds: now()))
+        } catch {
+            // The votes travel between validators: one that can report them will.
+            logger.warning("not reported: \(error)", metadata: ["evidence": "\(Hex.encode(evidence.encoded()))"])
         }
     }
 
     private mutating func committed(_ block: CommittedBlock) {
         transactionCount = block.header.historySize
+        liftSigningHold(block.header)
+        tellValidators()
         signal.committed(block.header.height)
         takeSnapshotIfDue(block)
         pruneIfDue(block)
+    }
+
+    /// Heights after a block that was made after the restore are ones for which this key has signed nothing before.
+    private mutating func liftSigningHold(_ header: Header) {
+        guard let hold = signingHold, header.timeMilliseconds > hold else { return }
+        do throws(StorageError) {
+            try archive.database.liftSigningHold()
+            signingHold = nil
+            voteTrouble = nil
+            logger.notice("block \(header.height) was made after the restore: this node votes again")
+        } catch {
+            say("votes are held back: \(error)")
+        }
     }
 
     private mutating func pruneIfDue(_ block: CommittedBlock) {
@@ -214,21 +294,24 @@ struct KernelHost: SerialThreadState {
     }
 
     /// Asks the disk for leave before the signature exists.
-    private mutating func sign(_ vote: Vote) -> Signature? {
-        guard let key else { return nil }
-        if let state = unsavedEngineState { persistEngine(state) }
-        guard unsavedEngineState == nil else { return nil }
+    private mutating func sign(_ vote: Vote) -> KernelEvent {
+        guard let key else { return .voteSigned(vote, nil, timeMilliseconds: now()) }
         let message = vote.message
         do throws(StorageError) {
+            let records = unsavedEngineState?.records(kept: keptBlocks) ?? []
             try archive.database.grantVote(
                 SignedVote(
                     height: vote.height, round: vote.round, step: UInt8(clamping: vote.step.rawValue),
-                    digest: Digest.blake2b256(message).bytes), signer: key.publicKey.bytes)
+                    digest: Digest.blake2b256(message).bytes), signer: key.publicKey.bytes,
+                with: records, in: EngineState.namespace)
+            if let saved = unsavedEngineState { keptBlocks = saved.ids }
+            unsavedEngineState = nil
             voteTrouble = nil
-            return key.sign(message)
+            return .voteSigned(vote, key.sign(message), timeMilliseconds: now())
         } catch {
             say("no vote for height \(vote.height): \(error)")
-            return nil
+            if case .wouldEquivocate = error { return .voteSigned(vote, nil, timeMilliseconds: now()) }
+            return .voteUnavailable(vote, timeMilliseconds: now())
         }
     }
 
@@ -284,7 +367,7 @@ struct KernelHost: SerialThreadState {
     private mutating func reviveEngine() {
         guard let revival, let due = reviveAt, .now >= due else { return }
         do {
-            try revival.start(unsavedEngineState ?? Self.savedEngineState(archive))
+            try revival.start(unsavedEngineState?.state ?? Self.savedEngineState(archive))
         } catch {
             reviveAt = .now + revival.retry
             let reason = "the engine's process ended, and cannot be started again yet: \(error)"

@@ -42,25 +42,32 @@ struct PluginEngine: Ledger.ConsensusEngine, @unchecked Sendable {
     private func translate(_ event: Ledger.ConsensusEvent) -> PluginHost.ConsensusEvent {
         let body: PluginHost.ConsensusEvent.Body
         switch event.kind {
-        case .start(let height, let chain, let headerID, let seed, let ownKey, let parameters, let validators):
+        case .start(let start):
             body = .start(
-                height: height, chain: chain, headerID: headerID, seed: seed, ownKey: ownKey,
-                parameters: Self.settings(parameters), validators: Self.list(validators))
+                .init(
+                    height: start.height, chain: start.chain, headerID: start.headerID, seed: start.seed,
+                    ownKey: start.ownKey, parameters: Self.settings(start.parameters),
+                    validators: Self.list(start.validators), threshold: start.validators.threshold,
+                    blocks: start.blocks, blockTimeMilliseconds: Int64(clamping: start.blockTimeMilliseconds)))
         case .timePassed: body = .time
         case .timer(let id): body = .timer(id: id)
         case .transactions(let count, let bytes): body = .transactions(count: count, bytes: bytes)
         case .proposalBuilt(let height, let round, let headerID, let transactions):
             body = .proposalBuilt(height: height, round: round, headerID: headerID, transactions: transactions)
-        case .validated(let height, let round, let headerID, let code):
+        case .validated(let height, let round, let headerID, let code, let time):
             body = .validated(
-                height: height, round: round, headerID: headerID, valid: code == .ok, code: code.rawValue)
-        case .message(let sender, let attachment, let payload):
-            body = .message(sender: sender, attachment: attachment, payload: payload)
+                height: height, round: round, headerID: headerID, valid: code == .ok, code: code.rawValue,
+                blockTimeMilliseconds: Int64(clamping: time))
+        case .message(let sender, let attachment, let votes, let payload):
+            body = .message(
+                sender: sender, attachment: attachment, votes: votes.map(translate), payload: payload)
         case .voteSigned(let vote, let signature): body = .voteSigned(translate(vote), signature: signature)
+        case .voteUnavailable(let vote): body = .voteUnavailable(translate(vote))
         case .committed(let height, let headerID, let time, let byCertificate, let waiting, let validators):
             body = .blockCommitted(
                 height: height, headerID: headerID, blockTimeMilliseconds: Int64(clamping: time),
-                byCertificate: byCertificate, transactionsWaiting: waiting, validators: validators.map(Self.list))
+                byCertificate: byCertificate, transactionsWaiting: waiting, validators: validators.map(Self.list),
+                threshold: validators?.threshold ?? 0)
         }
         return PluginHost.ConsensusEvent(timeMilliseconds: Int64(clamping: event.timeMilliseconds), body)
     }
@@ -97,10 +104,18 @@ struct PluginEngine: Ledger.ConsensusEngine, @unchecked Sendable {
             return .decide(
                 height: height, round: round, headerID: headerID,
                 signatures: signatures.map { SignedBy(key: $0.key, signature: $0.signature) })
-        case .persist(let state): return .persist(state)
-        case .send(let recipient, let attachment, let payload):
-            return .send(recipient: recipient, attachment: attachment, payload: payload)
-        case .broadcast(let attachment, let payload): return .broadcast(attachment: attachment, payload: payload)
+        case .persist(let state, let blocks): return .persist(state, blocks: blocks)
+        case .release(let id): return .release(id)
+        case .send(let recipient, let message):
+            var votes: [Ledger.CastVote] = []
+            for cast in message.votes {
+                votes.append(
+                    Ledger.CastVote(
+                        vote: try translate(cast.vote), by: SignedBy(key: cast.key, signature: cast.signature)))
+            }
+            return .send(
+                recipient: recipient, attachment: message.attachment, votes: votes, payload: message.payload,
+                ConsensusPriority(rawValue: UInt8(clamping: message.priority.rawValue)) ?? .catchUp)
         case .setTimer(let id, let time): return .setTimer(id: id, timeMilliseconds: UInt64(clamping: time))
         case .cancelTimer(let id): return .cancelTimer(id: id)
         case .evidence(let offender, let first, let firstSignature, let second, let secondSignature):
@@ -111,18 +126,34 @@ struct PluginEngine: Ledger.ConsensusEngine, @unchecked Sendable {
         }
     }
 
+    private func translate(_ cast: Ledger.CastVote) -> PluginHost.CastVote {
+        PluginHost.CastVote(key: cast.by.key, vote: translate(cast.vote), signature: cast.by.signature)
+    }
+
     private func translate(_ vote: Vote) -> ConsensusVote {
-        ConsensusVote(
-            chain: vote.chain.digest, height: vote.height, round: vote.round,
-            step: vote.step == .prepare ? .prepare : .commit, headerID: vote.headerID)
+        let step: ConsensusVote.Step =
+            switch vote.step {
+            case .propose: .propose
+            case .prepare: .prepare
+            case .commit: .commit
+            }
+        return ConsensusVote(
+            chain: vote.chain.digest, height: vote.height, round: vote.round, step: step, headerID: vote.headerID,
+            proofRound: vote.proofRound)
     }
 
     private func translate(_ vote: ConsensusVote) throws(ConsensusFault) -> Vote {
         guard vote.chain == chain.digest else {
             throw ConsensusFault(code: -1, reason: "the engine votes on another chain")
         }
+        let step: Vote.Step =
+            switch vote.step {
+            case .propose: .propose
+            case .prepare: .prepare
+            case .commit: .commit
+            }
         return Vote(
-            chain: chain, height: vote.height, round: vote.round, step: vote.step == .prepare ? .prepare : .commit,
-            headerID: vote.headerID)
+            chain: chain, height: vote.height, round: vote.round, step: step, headerID: vote.headerID,
+            proofRound: vote.proofRound)
     }
 }

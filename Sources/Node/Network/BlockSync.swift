@@ -17,7 +17,11 @@ actor BlockSync {
     /// Peers whose block executed here to something else, by height.
     private var divergent: [UInt64: Set<PeerID>] = [:]
     /// What the operator should know; nil when all is well.
-    private(set) var trouble: String?
+    var trouble: String? { disagreement ?? unreachable }
+    /// Peers agree on what this program refuses.
+    private var disagreement: String?
+    /// No peer has the next block any more.
+    private var unreachable: String?
     private let wakes: AsyncStream<Void>
     private let wake: AsyncStream<Void>.Continuation
 
@@ -40,6 +44,12 @@ actor BlockSync {
         guard heads[peer] != nil || heads.count < Self.headLimit else { return }
         heads[peer] = status
         wake.yield()
+    }
+
+    /// A peer has shown a block: its chain is at least so long. What it keeps, it has said or not.
+    func heard(of header: Header, from peer: PeerID) {
+        let kept = heads[peer]?.firstKeptHeight ?? 0
+        heard(ChainStatus(height: header.height, headerID: header.id, firstKeptHeight: kept), from: peer)
     }
 
     func left(_ peer: PeerID) { heads[peer] = nil }
@@ -83,9 +93,22 @@ actor BlockSync {
     }
 
     private func source(above height: UInt64) -> PeerID? {
-        let able = heads.filter { $0.value.height > height && $0.value.firstKeptHeight <= height + 1 }
+        let ahead = heads.filter { $0.value.height > height }
+        let able = ahead.filter { $0.value.firstKeptHeight <= height + 1 }
+        sayUnreachable(ahead.isEmpty || !able.isEmpty ? nil : ahead.values.map(\.firstKeptHeight).min(), height)
         let best = able.values.map(\.height).max()
         return able.filter { $0.value.height == best }.keys.randomElement()
+    }
+
+    /// Every peer that is ahead has pruned what is next here: blocks alone do not lead to the chain.
+    private func sayUnreachable(_ firstKept: UInt64?, _ height: UInt64) {
+        guard let firstKept else { return unreachable = nil }
+        let word =
+            "no peer has block \(height + 1): theirs begin at \(firstKept) or later; join with "
+            + "network.checkpoint, or add "
+            + "a peer that keeps all blocks"
+        if unreachable == nil { logger.warning("\(word)") }
+        unreachable = word
     }
 
     /// Takes one block; nil if it does not hold, or cannot be stored now.
@@ -111,9 +134,9 @@ actor BlockSync {
         if error.code == .divergent {
             if divergent.count > 16 { divergent = [:] }
             divergent[height, default: []].insert(peer)
-            if divergent[height, default: []].count >= Self.divergentPeers, trouble == nil {
+            if divergent[height, default: []].count >= Self.divergentPeers, disagreement == nil {
                 let word = "\(Self.divergentPeers) peers agree on a block \(height) that this program finds invalid"
-                trouble = word
+                disagreement = word
                 logger.critical("\(word): \(error)")
             }
         }
@@ -136,7 +159,7 @@ actor BlockSync {
 
     private nonisolated func fetch(from peer: PeerID, first: UInt64) -> Task<[ExportedBlock], any Error> {
         Task { [service, names] in
-            let request = BlocksRequest(first: first, count: ChainProtocol.blocksPerRequest).encoded()
+            let request = RangeRequest(first: first, count: ChainProtocol.blocksPerRequest).encoded()
             let stream = try await service.host.openStream(to: peer, protocols: [names.blocks])
             let deadline = stream.reset(after: ChainProtocol.timeout)
             defer {

@@ -9,12 +9,24 @@ struct ChainAccess: Sendable {
     let genesis: Genesis
     /// Blocks that this node's key proposes are told to others.
     let ownKey: PublicKey
+    /// The ledger's file, for answers that are read beside the kernel; nil where nothing of it is given away.
+    var databasePath: String?
 
     func status() async throws -> ChainStatus {
         try await kernel.perform { host in
             ChainStatus(
                 height: host.kernel.head.height, headerID: host.kernel.head.headerID,
                 firstKeptHeight: try host.archive.database.firstKeptHeight())
+        }
+    }
+
+    /// This node's height, and the validators that a header names; nil for a set that no block here has named, of a
+    /// header above the next. The next block's are known, whatever it names.
+    func validators(of header: Header) async throws -> (height: UInt64, validators: ValidatorSet?) {
+        try await kernel.perform { [genesis] host in
+            let head = host.kernel.head
+            if header.height == head.height + 1 { return (head.height, head.validators) }
+            return (head.height, try host.archive.validators(header.validatorSetDigest, genesis: genesis))
         }
     }
 
@@ -43,16 +55,19 @@ struct ChainAccess: Sendable {
         }
     }
 
-    /// Admits transactions of other nodes; answers how many are new and good.
-    func admit(_ transactions: [VerifiedTransaction]) async throws -> Int {
+    /// Admits transactions of other nodes; answers which are new and good.
+    func admit(_ transactions: [VerifiedTransaction]) async throws -> [VerifiedTransaction] {
         try await kernel.perform { host in
-            var taken = 0
-            for transaction in transactions where !host.kernel.mempool.contains(transaction.id) {
-                try host.admit([transaction])
-                if host.refusal(of: transaction.id) == nil { taken += 1 }
-            }
-            return taken
+            let new = transactions.filter { !host.kernel.mempool.contains($0.id) }
+            // All at once: the engine is told of them once.
+            if !new.isEmpty { try host.admit(new) }
+            return new.filter { host.refusal(of: $0.id) == nil }
         }
+    }
+
+    /// The transaction that has waited for a block longest.
+    func oldestWaiting() async throws -> Digest? {
+        try await kernel.perform { host in host.kernel.mempool.oldest?.id }
     }
 
     /// Transactions that wait for a block, encoded.

@@ -6,7 +6,12 @@ import Primitives
 ///
 /// - `status/1`: both sides say where their chain stands.
 /// - `blocks/1`: a range of heights, answered with the blocks in order, a message each, as many as there are.
+/// - `headers/1`: a range of heights, answered with the certified headers in order, a message each, and the validators
+///   where they change.
+/// - `snapshots/1`: what snapshots there are, their manifests, and chunks of the state by their roots (see
+///   `SnapshotServer`).
 /// - `objects/1`: pieces of objects by their ids (see `ObjectExchange`).
+/// - `consensus/1`: the engine's messages, between validators (see `ConsensusLane`).
 /// - topics `blocks/1` and `transactions/1`: new blocks with their certificates, and batches of transactions.
 ///
 /// Names hold the chain, so that nodes of different chains have nothing to say to one another.
@@ -17,6 +22,9 @@ struct ChainProtocol: Sendable {
 
     var status: String { "/vinculum/\(network)/status/1" }
     var blocks: String { "/vinculum/\(network)/blocks/1" }
+    var headers: String { "/vinculum/\(network)/headers/1" }
+    var snapshots: String { "/vinculum/\(network)/snapshots/1" }
+    var consensus: String { "/vinculum/\(network)/consensus/1" }
     var objects: String { "/vinculum/\(network)/objects/1" }
     var blockTopic: String { "/vinculum/\(network)/blocks/1" }
     var transactionTopic: String { "/vinculum/\(network)/transactions/1" }
@@ -27,6 +35,12 @@ struct ChainProtocol: Sendable {
     /// Above the largest block that the genesis parameters of today allow (2 MiB), with its header and certificate.
     static let blockByteLimit = 3 << 20
     static let requestByteLimit = 256
+    /// A block, votes of 150 validators and what an engine adds.
+    static let consensusByteLimit = blockByteLimit
+    /// Headers in one answer; a header with a certificate of 150 signatures and the validators' keys is below the
+    /// limit.
+    static let headersPerRequest = 512
+    static let headerByteLimit = 64 << 10
     /// Transactions in one batch, and their bytes.
     static let batchCount = 512
     static let batchBytes = 256 << 10
@@ -61,8 +75,8 @@ struct ChainStatus: Hashable, Sendable, CBORCodable {
     }
 }
 
-/// Asks for blocks from a height on.
-struct BlocksRequest: Hashable, Sendable, CBORCodable {
+/// Asks for a part of something that is in order: blocks by their heights, an object's bytes by their offsets.
+struct RangeRequest: Hashable, Sendable, CBORCodable {
     var first: UInt64
     var count: UInt64
 

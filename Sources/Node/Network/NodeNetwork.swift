@@ -2,6 +2,7 @@ import Ledger
 import Logging
 import PeerNetwork
 import Primitives
+import Storage
 import Synchronization
 
 /// The node among other nodes of its chain: it tells them new blocks and transactions, takes theirs, and catches up.
@@ -13,10 +14,14 @@ final class NodeNetwork: Sendable {
     let logger: Logger
     private let files: PeerFiles
     private let outbox: TransactionOutbox
+    /// Nil where this node has no key that could be a validator's.
+    private let lane: ConsensusLane?
     /// Nil where the operator keeps objects to this node.
     let exchange: ObjectExchange?
     private let tasks = TaskBag()
     private let requests: Mutex<RateLimiter>
+    /// Transactions of gossip that were checked and went to the pool, by all their bytes.
+    let taken = Mutex(RecentDigests(limit: 32_768))
     private let started = ContinuousClock.now
 
     /// How often what is known of peers is written, and a peer asked where it stands.
@@ -26,21 +31,29 @@ final class NodeNetwork: Sendable {
     /// What one peer may ask: far above what a node can execute or store, so that only a flood meets it.
     private static let statusRate = TokenBucket.Rate(burst: 16, perSecond: 2)
     private static let blockRate = TokenBucket.Rate(burst: 256, perSecond: 128)
+    private static let snapshotRate = TokenBucket.Rate(burst: 512, perSecond: 128)
     private static let objectRate = TokenBucket.Rate(burst: 1_024, perSecond: 512)
 
     /// - Throws: `GossipError`, `FileError` for a key that cannot be read or made.
     init(
-        _ configuration: NetworkConfiguration, chain: ChainAccess, objects: ObjectStore, logger: Logger
+        _ configuration: NetworkConfiguration, chain: ChainAccess, objects: ObjectStore, logger: Logger,
+        consensus: ConsensusParty? = nil
     ) throws {
         self.chain = chain
         self.logger = logger
         names = ChainProtocol(chain: chain.genesis.chain)
         requests = Mutex(
             RateLimiter(
-                standard: Self.statusRate, rates: [names.blocks: Self.blockRate, names.objects: Self.objectRate]))
+                standard: Self.statusRate,
+                rates: [
+                    names.blocks: Self.blockRate, names.objects: Self.objectRate, names.headers: Self.blockRate,
+                    names.snapshots: Self.snapshotRate,
+                ]))
         files = PeerFiles(folder: configuration.folder)
         let key = try files.key(configuration.keyFile)
         var settings = configuration.service(network: names.network)
+        // Consensus, new blocks and transactions go before the past and before objects.
+        settings.host.bulkProtocols = [names.blocks, names.objects]
         settings.gossip.topics = [
             names.blockTopic: GossipTopicSettings(priority: .blocks),
             names.transactionTopic: GossipTopicSettings(priority: .other),
@@ -50,7 +63,15 @@ final class NodeNetwork: Sendable {
         exchange =
             configuration.sharesObjects
             ? ObjectExchange(service: service, name: names.objects, store: objects, logger: logger) : nil
-        outbox = TransactionOutbox(service: service, topic: names.transactionTopic, logger: logger)
+        outbox = TransactionOutbox(
+            service: service, topic: names.transactionTopic, isLowBandwidth: configuration.isLowBandwidth,
+            logger: logger)
+        lane = consensus.map { [service, sync, names] party in
+            ConsensusLane(
+                chain: chain, key: party.key, outbox: party.outbox, service: service, name: names.consensus,
+                logger: logger
+            ) { peer in await Self.exchangeStatus(with: peer, service, chain, sync, names.status, logger) }
+        }
     }
 
     /// Listens and takes part, until `stop`.
@@ -58,6 +79,20 @@ final class NodeNetwork: Sendable {
     func start() async throws {
         try service.host.handle(names.status, streamsPerPeer: 2) { [weak self] in await self?.answerStatus($0) }
         try service.host.handle(names.blocks, streamsPerPeer: 4) { [weak self] in await self?.answerBlocks($0) }
+        if let lane {
+            try service.host.handle(names.consensus, streamsPerPeer: 2) { await lane.answer($0) }
+            tasks.add { await lane.run() }
+        }
+        if let path = chain.databasePath {
+            let server = SnapshotServer(path: path, genesis: chain.genesis, service: service)
+            try service.host.handle(names.headers, streamsPerPeer: 2) { [weak self] stream in
+                if await self?.mayAsk(stream) == true { await server.answerHeaders(stream) }
+            }
+            try service.host.handle(names.snapshots, streamsPerPeer: SnapshotServer.streamsPerPeer) {
+                [weak self] stream in
+                if await self?.mayAsk(stream) == true { await server.answer(stream) }
+            }
+        }
         if let exchange {
             try service.host.handle(names.objects, streamsPerPeer: 8) { [weak self] stream in
                 if await self?.mayAsk(stream) == true { await exchange.answer(stream) }
@@ -71,6 +106,7 @@ final class NodeNetwork: Sendable {
         tasks.add { [sync] in await sync.run() }
         tasks.add { [weak self] in await self?.tellBlocks() }
         tasks.add { [weak self] in await self?.ask() }
+        tasks.add { [weak self] in await self?.retell() }
         tasks.add { [weak self] in await self?.saveNowAndThen() }
     }
 
@@ -87,18 +123,28 @@ final class NodeNetwork: Sendable {
     private func took(_ event: PeerEvent) async {
         switch event {
         case .identified(let peer, let identity) where identity.protocols.contains(names.status):
+            if identity.protocols.contains(names.consensus) { lane?.connected(peer) }
             await exchangeStatus(with: peer)
             if let waiting = try? await chain.waiting(atMost: ChainProtocol.batchCount) {
                 for transaction in waiting { await outbox.add(transaction) }
             }
-        case .disconnected(let peer, _): await sync.left(peer)
+        case .disconnected(let peer, _):
+            lane?.disconnected(peer)
+            await sync.left(peer)
         default: break
         }
     }
 
     private func exchangeStatus(with peer: PeerID) async {
+        await Self.exchangeStatus(with: peer, service, chain, sync, names.status, logger)
+    }
+
+    private static func exchangeStatus(
+        with peer: PeerID, _ service: PeerService, _ chain: ChainAccess, _ sync: BlockSync, _ name: String,
+        _ logger: Logger
+    ) async {
         do {
-            let stream = try await service.host.openStream(to: peer, protocols: [names.status])
+            let stream = try await service.host.openStream(to: peer, protocols: [name])
             let deadline = stream.reset(after: ChainProtocol.timeout)
             defer { deadline.cancel() }
             try await stream.writeMessage(try await chain.status().encoded())
@@ -142,7 +188,9 @@ final class NodeNetwork: Sendable {
         let interval = service.configuration.isLowBandwidth ? Self.slowAskInterval : Self.askInterval
         while !Task.isCancelled {
             try? await Task.sleep(for: interval)
-            if let peer = service.host.connectedPeers.randomElement() { await exchangeStatus(with: peer) }
+            // A sleep that was cut short is the end: nothing is begun while the host closes.
+            guard !Task.isCancelled, let peer = service.host.connectedPeers.randomElement() else { continue }
+            await exchangeStatus(with: peer)
         }
     }
 
@@ -154,7 +202,7 @@ final class NodeNetwork: Sendable {
         defer { deadline.cancel() }
         do {
             guard let bytes = try await stream.readMessage(limit: ChainProtocol.requestByteLimit) else { return }
-            let request = try BlocksRequest.decode(bytes)
+            let request = try RangeRequest.decode(bytes)
             var height = request.first
             var left = min(request.count, ChainProtocol.blocksPerRequest)
             var sent = 0
@@ -173,6 +221,9 @@ final class NodeNetwork: Sendable {
         } catch let error as CBORError {
             await service.report(.protocolViolation, by: stream.peer, "blocks: \(error)")
             stream.reset("malformed")
+        } catch LedgerArchiveError.storage(.pruned(_, _)) {
+            // No block at all says that this node has none from there on: the peer asks another.
+            stream.close()
         } catch { stream.reset("\(error)") }
     }
 

@@ -4,8 +4,8 @@ import Primitives
 
 /// Objects from node to node, by their ids: what an id names is checked against it, so any peer will do.
 ///
-/// A request is `[id, offset, count]`, answered with a message of the object's size (nothing where it is not there) and
-/// then the bytes. Pieces come from several peers at once; a peer that is lost loses its piece and not the object.
+/// A request is `[id, [offset, count]]`, answered with a message of the object's size (nothing where it is not there)
+/// and then the bytes. Pieces come from several peers at once; a peer that is lost loses its piece and not the object.
 struct ObjectExchange: Sendable {
     let service: PeerService
     let name: String
@@ -18,6 +18,7 @@ struct ObjectExchange: Sendable {
     private static let pieces = 4
     private static let peersAsked = 16
     private static let providersSought = 4
+    private static let holdersTriedAlone = 4
     private static let timeout: Duration = .seconds(30)
 
     struct Failure: Error, CustomStringConvertible {
@@ -32,17 +33,17 @@ struct ObjectExchange: Sendable {
         do {
             guard let bytes = try await stream.readMessage(limit: Self.requestByteLimit) else { return }
             let request = try Request.decode(bytes)
-            guard let id = try? CID(bytes: request.id),
-                let file = try? await FileWork.run({ () throws(ObjectStoreError) in try store.open(id) })
-            else {
-                try await stream.writeMessage([])
-                return stream.close()
+            guard let id = try? CID(bytes: request.id) else { return try await answerNothing(stream) }
+            guard let file = try? await FileWork.run({ () throws(ObjectStoreError) in try store.open(id) }) else {
+                // If this node has said that it has the object, it says so no more.
+                await service.stopProviding(id.digest.bytes)
+                return try await answerNothing(stream)
             }
             var size = CBOREncoder()
             size.unsigned(file.byteCount)
             try await stream.writeMessage(size.finish())
-            let first = min(request.offset, file.byteCount)
-            let count = Int(min(request.count, file.byteCount - first, Self.pieceByteCount))
+            let first = min(request.range.first, file.byteCount)
+            let count = Int(min(request.range.count, file.byteCount - first, Self.pieceByteCount))
             if count > 0 {
                 let piece = try await FileWork.run { () throws(ObjectStoreError) in
                     try file.piece(at: first, count: count)
@@ -54,6 +55,11 @@ struct ObjectExchange: Sendable {
             await service.report(.protocolViolation, by: stream.peer, "objects: \(error)")
             stream.reset("malformed")
         } catch { stream.reset("\(error)") }
+    }
+
+    private func answerNothing(_ stream: PeerStream) async throws(WireError) {
+        try await stream.writeMessage([])
+        stream.close()
     }
 
     /// Says in the network that this node has the object.
@@ -77,8 +83,27 @@ struct ObjectExchange: Sendable {
         guard size <= UInt64(store.limitBytes) else {
             throw ObjectStoreError.tooLarge(bytes: Int(clamping: size), limitBytes: store.limitBytes)
         }
-        try await take(id, size, from: holders)
+        do { try await take(id, size, from: holders) } catch ObjectStoreError.digestMismatch {
+            try await takeFromOne(id, size, of: holders)
+        }
         return true
+    }
+
+    /// Pieces of several peers did not make the object: one of them gave a wrong one. Each alone shows who; the first
+    /// that has all of it ends the search.
+    private func takeFromOne(_ id: CID, _ size: UInt64, of holders: [PeerID]) async throws {
+        var failure: any Error = Failure(description: "no peer gives object \(id.text) whole")
+        for holder in holders.prefix(Self.holdersTriedAlone) {
+            do {
+                return try await take(id, size, from: [holder])
+            } catch ObjectStoreError.digestMismatch(let expected, let found) {
+                await service.report(.wrongAnswer, by: holder, "object \(expected.text) came as \(found.text)")
+                failure = ObjectStoreError.digestMismatch(expected: expected, found: found)
+            } catch {
+                failure = error
+            }
+        }
+        throw failure
     }
 
     /// The peers that say they have it, and the size that the first of them names.
@@ -94,10 +119,15 @@ struct ObjectExchange: Sendable {
         }
     }
 
-    /// Pieces in order to the disk, some of them fetched ahead; the digest decides at the end.
+    /// Pieces in order to the disk, some of them fetched ahead; the digest decides at the end. What was written stays
+    /// when the fetch breaks off: the next one asks for the rest only.
     private func take(_ id: CID, _ size: UInt64, from holders: [PeerID]) async throws {
-        let writer = try await FileWork.run { () throws(ObjectStoreError) in try store.writer(id) }
-        let offsets = Array(stride(from: 0, to: size, by: Int(Self.pieceByteCount)))
+        let writer = try await FileWork.run { () throws(ObjectStoreError) in try store.resumingWriter(id) }
+        guard UInt64(writer.count) <= size else {
+            writer.discard()
+            throw Failure(description: "more of object \(id.text) is here than peers say that it has")
+        }
+        let offsets = Array(stride(from: UInt64(writer.count), to: size, by: Int(Self.pieceByteCount)))
         try await withThrowingTaskGroup(of: (Int, [UInt8]).self) { group in
             var arrived: [Int: [UInt8]] = [:]
             var (asked, written) = (0, 0)
@@ -119,15 +149,7 @@ struct ObjectExchange: Sendable {
                 }
             }
         }
-        do {
-            _ = try await FileWork.run { () throws(ObjectStoreError) in try writer.finish() }
-        } catch ObjectStoreError.digestMismatch(let expected, let found) {
-            // With one source it is clear who; with several, the next fetch asks others first.
-            if let only = holders.first, holders.count == 1 {
-                await service.report(.wrongAnswer, by: only, "object \(expected.text) came as \(found.text)")
-            }
-            throw ObjectStoreError.digestMismatch(expected: expected, found: found)
-        }
+        _ = try await FileWork.run { () throws(ObjectStoreError) in try writer.finish() }
     }
 
     /// One piece, from one peer after another until one gives it.
@@ -152,7 +174,7 @@ struct ObjectExchange: Sendable {
         let stream = try await service.host.openStream(to: peer, protocols: [name])
         let deadline = stream.reset(after: Self.timeout)
         defer { deadline.cancel() }
-        try await stream.writeMessage(Request(id: id.bytes, offset: offset, count: count).encoded())
+        try await stream.writeMessage(Request(id: id.bytes, range: RangeRequest(first: offset, count: count)).encoded())
         stream.closeWrite()
         guard let head = try await stream.readMessage(limit: Self.requestByteLimit), !head.isEmpty else { return nil }
         let size = try CBORDecoder.read(head) { (decoder) throws(CBORError) in try decoder.unsigned() }
@@ -165,28 +187,24 @@ struct ObjectExchange: Sendable {
 extension ObjectExchange {
     struct Request: Hashable, Sendable, CBORCodable {
         var id: [UInt8]
-        var offset: UInt64
-        /// 0 asks for the size alone.
-        var count: UInt64
+        /// Bytes of the object; a count of 0 asks for the size alone.
+        var range: RangeRequest
 
-        init(id: [UInt8], offset: UInt64, count: UInt64) {
+        init(id: [UInt8], range: RangeRequest) {
             self.id = id
-            self.offset = offset
-            self.count = count
+            self.range = range
         }
 
         func encode(to encoder: inout CBOREncoder) {
-            encoder.array(count: 3)
+            encoder.array(count: 2)
             encoder.bytes(id)
-            encoder.unsigned(offset)
-            encoder.unsigned(count)
+            range.encode(to: &encoder)
         }
 
         init(from decoder: inout CBORDecoder) throws(CBORError) {
-            try decoder.array(count: 3)
+            try decoder.array(count: 2)
             id = try decoder.bytes()
-            offset = try decoder.unsigned()
-            count = try decoder.unsigned()
+            range = try RangeRequest(from: &decoder)
         }
     }
 }

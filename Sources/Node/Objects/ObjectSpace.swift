@@ -43,15 +43,20 @@ final class ObjectSpace: Sendable {
         }
     }
 
-    /// Removes what writers left that were killed more than an hour ago.
-    static func tidy(_ folder: String) {
+    /// Removes what writers left more than an hour ago, and answers how many bytes that were.
+    @discardableResult
+    static func tidy(_ folder: String) -> Int {
+        var freed = 0
         let old = time(nil) - 3_600
         for part in DurableFile.names(in: folder) {
             for name in DurableFile.names(in: "\(folder)/\(part)") where name.hasSuffix(".partial") {
                 var status = stat()
                 let place = "\(folder)/\(part)/\(name)"
-                if lstat(place, &status) == 0, status.st_mtim.tv_sec < old { unlink(place) }
+                if lstat(place, &status) == 0, status.st_mtim.tv_sec < old, unlink(place) == 0 {
+                    freed += Int(status.st_size)
+                }
             }
         }
+        return freed
     }
 }

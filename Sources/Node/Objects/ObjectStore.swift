@@ -30,6 +30,7 @@ public struct ObjectStore: Sendable {
     public let folder: String
     public let limitBytes: Int
     let space: ObjectSpace?
+    let intact = IntactObjects()
 
     /// - Parameters:
     ///   - limitBytes: the largest object.

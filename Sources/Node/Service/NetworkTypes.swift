@@ -13,6 +13,8 @@ public struct NetworkStatus: Sendable, Hashable {
     /// The highest chain that a connected peer speaks of.
     public var bestHeight: UInt64
     public var isLowBandwidth: Bool
+    /// Address ranges (/16, /32 of version 6) that connected peers are in; those of private networks count one each.
+    public var addressRanges: Int
     /// Connected peers, and those whose conduct is remembered.
     public var peers: [Peer]
 
@@ -22,6 +24,8 @@ public struct NetworkStatus: Sendable, Hashable {
         public var address: String?
         public var isInbound: Bool
         public var isConfigured: Bool
+        /// The address of this node that the peer sees; nil where it has not said.
+        public var observed: String?
         public var agent: String?
         public var receivedBytes: UInt64
         public var sentBytes: UInt64
@@ -49,14 +53,17 @@ public struct NetworkStatus: Sendable, Hashable {
         }
 
         public init(
-            id: String, address: String?, isInbound: Bool, isConfigured: Bool, agent: String?, receivedBytes: UInt64,
-            sentBytes: UInt64, roundTripMicroseconds: UInt64?, scoreThousandths: Int?, meshes: Int,
+            id: String, address: String?, isInbound: Bool, isConfigured: Bool, observed: String? = nil,
+            agent: String?, receivedBytes: UInt64, sentBytes: UInt64, roundTripMicroseconds: UInt64?,
+            scoreThousandths: Int?,
+            meshes: Int,
             pointsThousandths: Int, offences: [Offence], bannedUntilMilliseconds: UInt64?
         ) {
             self.id = id
             self.address = address
             self.isInbound = isInbound
             self.isConfigured = isConfigured
+            self.observed = observed
             self.agent = agent
             self.receivedBytes = receivedBytes
             self.sentBytes = sentBytes
@@ -71,7 +78,7 @@ public struct NetworkStatus: Sendable, Hashable {
 
     public init(
         isOn: Bool, id: String = "", addresses: [String] = [], known: Int = 0, tried: Int = 0, routing: Int = 0,
-        bestHeight: UInt64 = 0, isLowBandwidth: Bool = false, peers: [Peer] = []
+        bestHeight: UInt64 = 0, isLowBandwidth: Bool = false, addressRanges: Int = 0, peers: [Peer] = []
     ) {
         self.isOn = isOn
         self.id = id
@@ -81,6 +88,7 @@ public struct NetworkStatus: Sendable, Hashable {
         self.routing = routing
         self.bestHeight = bestHeight
         self.isLowBandwidth = isLowBandwidth
+        self.addressRanges = addressRanges
         self.peers = peers
     }
 }

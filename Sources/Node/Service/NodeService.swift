@@ -47,6 +47,9 @@ public protocol NodeService: Sendable {
 
     /// Certified headers from `height` on, at most `limit`.
     func headers(from height: UInt64, limit: Int) async throws(ServiceError) -> [CertifiedHeader]
+    /// Those of them that hand over to other validators, with these: what leads from the genesis to the validators of
+    /// any height.
+    func handovers(from height: UInt64, limit: Int) async throws(ServiceError) -> [CertifiedHeader]
     /// Events after the query's cursor; waits for the first one when there is none yet and `wait` is not zero.
     func events(_ query: EventQuery) async throws(ServiceError) -> EventPage
     /// A position that a subscriber stored under a name, and that survives restarts; nil when none was stored.

@@ -154,11 +154,14 @@ public struct CertifiedHeader: Sendable, Hashable {
     public var height: UInt64
     public var header: [UInt8]
     public var certificate: [UInt8]
+    /// The set of validators to which the header hands over, encoded; nil where the same go on, and in anchors.
+    public var newValidators: [UInt8]?
 
-    public init(height: UInt64, header: [UInt8], certificate: [UInt8]) {
+    public init(height: UInt64, header: [UInt8], certificate: [UInt8], newValidators: [UInt8]? = nil) {
         self.height = height
         self.header = header
         self.certificate = certificate
+        self.newValidators = newValidators
     }
 }
 

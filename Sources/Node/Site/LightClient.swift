@@ -8,7 +8,7 @@ public actor LightClient: SiteGateway {
     public nonisolated let chain: CID
     private let service: any NodeService
     private let account: AccountID
-    private let validators: ValidatorSet
+    private var trust: TrustAnchor
     private let genesis: Genesis
     private var genesisState: MemoryStateStore?
     private var newest: Header?
@@ -24,7 +24,10 @@ public actor LightClient: SiteGateway {
     private let pollInterval: Duration
     private let objectLimitBytes: Int
     private let module: String
+    private let acknowledgements: Set<String>
 
+    /// Events of a page.
+    static let eventLimit = 500
     /// Pages of events that are read before the client does something else.
     static let pageLimit = 64
     /// A node's word alone says which events there are; now and then they are read again from the first, so that what a
@@ -36,12 +39,14 @@ public actor LightClient: SiteGateway {
     ///   - account: whose events wake the client.
     ///   - objectLimitBytes: a larger object is not read to its end.
     ///   - module: whose jobs or tasks the client follows.
+    ///   - acknowledgements: kinds of that module's events that ask nothing of the account they name.
     ///   - memory: what was seen in an earlier life; nothing older is believed.
     public init(
         service: any NodeService, genesis: Genesis, account: AccountID, pollInterval: Duration = .seconds(1),
         objectLimitBytes: Int = 256 << 20, module: String = FederationPaths.module,
-        memory: HeadMemory? = nil
+        acknowledgements: Set<String> = [], memory: HeadMemory? = nil
     ) {
+        self.acknowledgements = acknowledgements
         self.memory = memory
         newest = memory?.header
         self.module = module
@@ -49,7 +54,7 @@ public actor LightClient: SiteGateway {
         self.account = account
         self.genesis = genesis
         chain = genesis.chain
-        validators = genesis.validators
+        trust = TrustAnchor(genesis: genesis)
         self.pollInterval = pollInterval
         self.objectLimitBytes = objectLimitBytes
     }
@@ -77,7 +82,7 @@ public actor LightClient: SiteGateway {
         let known = newest
         let answer = try await service.state(at: path)
         guard answer.anchor.height > 0 else { return try genesisValue(at: path, known) }
-        return try Self.value(at: path, proof: answer.proof, under: try accept(answer.anchor, known))
+        return try Self.value(at: path, proof: answer.proof, under: try await accept(answer.anchor, known))
     }
 
     /// More than a node answers at once are several questions: values of different states, if a block comes between.
@@ -91,7 +96,7 @@ public actor LightClient: SiteGateway {
                 values += try part.map { try genesisValue(at: $0, known) }
                 continue
             }
-            let header = try accept(answer.anchor, known)
+            let header = try await accept(answer.anchor, known)
             guard answer.entries.count == part.count else {
                 throw LightClientError.proof(
                     path: "\(part.count) paths", reason: "\(answer.entries.count) were answered")
@@ -141,7 +146,7 @@ public actor LightClient: SiteGateway {
 
     /// Checks a certified header and remembers it if it is newer. Going back is refused: an old state must not be sold
     /// as the present one.
-    private func accept(_ anchor: CertifiedHeader, _ known: Header?) throws -> Header {
+    private func accept(_ anchor: CertifiedHeader, _ known: Header?) async throws -> Header {
         if let checked, checked.bytes == anchor.header { return checked.header }
         let header: Header
         do {
@@ -150,7 +155,16 @@ public actor LightClient: SiteGateway {
             guard header.chain == chain else {
                 throw LightClientError.otherChain(expected: chain, found: header.chain)
             }
-            try certificate.verify(header, validators: validators)
+            let certified = Ledger.CertifiedHeader(header: header, certificate: certificate)
+            if trust.isBehind(header) {
+                var ahead = trust
+                try await ahead.follow(to: header, of: service)
+                // Another question may have come further meanwhile.
+                if ahead.firstHeight > trust.firstHeight { trust = ahead }
+            }
+            try trust.verify(certified)
+        } catch let error as ServiceError {
+            throw error
         } catch let error as LightClientError {
             throw error
         } catch {
@@ -191,39 +205,55 @@ public actor LightClient: SiteGateway {
         jobs.forget(job)
     }
 
+    /// Returns when an event asks something of the account: those that say what it has done itself do not wake it.
     public func waitForBlock(after height: UInt64) async throws {
-        try await readEvents(wait: pollInterval)
+        let end = ContinuousClock.now + pollInterval
+        while try await !readEvents(wait: max(.zero, end - .now)), .now < end {}
         hasWaited = true
     }
 
     /// Events are hints and need no proof: who hides them from a site only makes it late. Where the next ones begin is
     /// taken from events that came, not from what a page says of it.
-    private func readEvents(wait: Duration) async throws {
+    ///
+    /// - Returns: whether there may be something to do.
+    @discardableResult
+    private func readEvents(wait: Duration) async throws -> Bool {
         if reread <= .now {
             reread = .now + Self.rereadInterval
             cursor = .start
         }
         var wait = wait
+        var isCalled = false
         for _ in 0..<Self.pageLimit {
             let page: EventPage
             do throws(ServiceError) {
                 page = try await service.events(
                     EventQuery(
-                        after: cursor, filter: EventFilter(module: module, account: account), limit: 500, wait: wait))
+                        after: cursor, filter: EventFilter(module: module, account: account), limit: Self.eventLimit,
+                        wait: wait))
             } catch {
                 guard error.code == .pruned, let first = error.firstKeptSequence, first > cursor.sequence &+ 1 else {
                     throw error
                 }
                 try await readJobs()
                 cursor = EventCursor(sequence: first - 1)
+                isCalled = true
                 continue
             }
-            for event in page.events { jobs.note(event) }
+            for event in page.events {
+                jobs.note(event)
+                isCalled = isCalled || !acknowledgements.contains(event.kind)
+            }
             let last = page.events.last?.cursor ?? cursor
-            guard last > cursor else { return }
+            // A page that is not full was the last one that there is.
+            guard last > cursor, page.events.count >= Self.eventLimit else {
+                cursor = max(cursor, last)
+                break
+            }
             cursor = last
             wait = .zero
         }
+        return isCalled
     }
 
     /// Where events are not kept any more, the state says which jobs there are. Which of them are this account's is

@@ -40,6 +40,15 @@ public protocol RoundWork: Sendable {
     /// The cost that `prepare` will charge, before anything is computed.
     func cost(of terms: JobTerms) async throws -> CostVector
     func prepare(_ assignment: RoundAssignment) async throws -> PreparedUpdate
+    /// The job has ended: what was kept for its rounds can go.
+    func finish(_ job: Digest) async
+    /// No job will ask any more.
+    func stop() async
+}
+
+extension RoundWork {
+    public func finish(_ job: Digest) async {}
+    public func stop() async {}
 }
 
 /// What an auditor found: outcomes by ascending member, and what it measured, to be stored as evidence.

@@ -8,8 +8,8 @@ import Training
 /// An honest site's work: the trainer runs in a sandbox over the local data, the privacy plugin adds noise to the
 /// clipped sum, and what comes out is the update.
 ///
-/// The exact sum exists in a task's folder that only the task's user can read, and is removed before the update is
-/// handed on.
+/// The trainer lives from round to round. The exact sum exists in its memory and in a file that only the task's user
+/// can read, and is removed from there before the update is handed on.
 public struct SandboxedWork: RoundWork {
     public struct Settings: Sendable {
         /// The trainer's program.
@@ -38,7 +38,7 @@ public struct SandboxedWork: RoundWork {
     }
 
     private let settings: Settings
-    private let runner: TaskRunner
+    private let trainers: ServingTrainers
     private let privacy: PluginLane<PrivacyInstance>
     private let key: PublicKey
     /// The dataset's public size band: the update's weight.
@@ -48,7 +48,11 @@ public struct SandboxedWork: RoundWork {
         settings: Settings, runner: TaskRunner, privacy: PluginLane<PrivacyInstance>, key: PublicKey, band: Int
     ) {
         self.settings = settings
-        self.runner = runner
+        trainers = ServingTrainers(
+            settings: .init(
+                program: settings.trainer, environment: settings.environment, scratch: settings.scratch,
+                limits: settings.limits, taskUser: settings.taskUser),
+            runner: runner)
         self.privacy = privacy
         self.key = key
         self.band = band
@@ -69,22 +73,17 @@ public struct SandboxedWork: RoundWork {
 
     private func train(_ assignment: RoundAssignment) async throws -> ReleasedUpdate {
         let terms = try TrainingTerms(assignment.terms)
-        var folder = try TaskFolder(
-            below: settings.scratch, name: "\(assignment.job.hex.prefix(16))-\(assignment.round)",
-            taskUser: settings.taskUser)
-        defer { folder.remove() }
-        try folder.add("model.safetensors", assignment.modelBytes)
-        try folder.add("task.conf", Array(configuration(terms).utf8))
-        try folder.add("data.safetensors", DurableFile.read(settings.data))
-        let result = try await runner.run(
-            TaskDescription(
-                program: settings.trainer, programDigest: assignment.terms.trainer,
-                environment: settings.environment,
-                inputs: folder.inputs.map { .init(hostPath: $0.path, insidePath: "/task/in/\($0.name)") },
-                outputPath: folder.output, limits: settings.limits))
-        guard result.end == .exited(code: 0) else { throw TaskFailed(program: settings.trainer, result: result) }
-        return try ReleasedUpdate(file: Safetensors.decode(folder.result("update.safetensors")))
+        let bytes = try await trainers.train(
+            .init(
+                job: assignment.job, programDigest: assignment.terms.trainer,
+                configuration: Array(configuration(terms).utf8), model: assignment.modelBytes, data: settings.data),
+            result: "update.safetensors")
+        return try ReleasedUpdate(file: Safetensors.decode(bytes))
     }
+
+    public func finish(_ job: Digest) async { await trainers.finish(job) }
+
+    public func stop() async { await trainers.stop() }
 
     private func configuration(_ terms: TrainingTerms) -> String {
         """

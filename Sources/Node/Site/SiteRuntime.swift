@@ -4,6 +4,7 @@ import Logging
 import Market
 import PluginHost
 import Primitives
+import Privacy
 import TaskRunner
 import Training
 
@@ -12,6 +13,7 @@ import Training
 public struct SiteRuntime: Sendable {
     public let account: AccountID
     private let agent: SiteAgent
+    private let work: any RoundWork
     private let provider: ProviderAgent?
 
     /// - Parameters:
@@ -33,6 +35,7 @@ public struct SiteRuntime: Sendable {
         DurableFile.removeTree(tasks)
         let gateway = LightClient(
             service: service, genesis: genesis, account: account,
+            acknowledgements: FederationEvent.acknowledgements,
             memory: try HeadMemory(path: "\(policy.dataFolder)/head.dagcbor", chain: genesis.chain))
         let sender = SignedSender(key: key, lane: 0, gateway: gateway, feeLimit: TransactionFees.agentLimit)
         let verifierID = policy.rules.verifiers.first ?? Self.defaultVerifier
@@ -47,17 +50,21 @@ public struct SiteRuntime: Sendable {
         let mechanism = policy.privacyPlugin
         var rules = policy.rules
         rules.held = try PluginReference(plugins.manifest(mechanism))
-        let work = SandboxedWork(
+        // What the ledger keeps counts: a band that was changed in the file since is none that others would take.
+        let registered = try await gateway.record(DatasetRecord.self, at: PrivacyPaths.dataset(setup.datasetID).bytes)
+        let honest = SandboxedWork(
             settings: .init(
                 trainer: trainer, data: policy.datasetPath, scratch: "\(tasks)/jobs",
                 limits: policy.taskLimits),
             runner: TaskRunner(lane: try plugins.runtime(Self.defaultRuntime)),
-            privacy: try plugins.privacy(mechanism), key: key.publicKey, band: policy.sizeBand)
+            privacy: try plugins.privacy(mechanism), key: key.publicKey,
+            band: registered.map { Int($0.sizeBand) } ?? policy.sizeBand)
+        work = wrap(honest)
         provider = try Self.provider(policy, key, genesis, service, plugins, trainer: trainer, logger)
         var settings = SiteAgent.Settings()
         settings.commitStep = policy.commitStep
         agent = SiteAgent(
-            gateway: gateway, sender: sender, policy: rules, work: wrap(work),
+            gateway: gateway, sender: sender, policy: rules, work: work,
             audit: UpdateAuditor(verifier: try plugins.verifier(verifierID)),
             objects: try ObjectStore(folder: "\(policy.dataFolder)/objects"), log: log,
             dataset: setup.datasetID, logger: logger, introduction: setup, settings: settings)
@@ -65,6 +72,14 @@ public struct SiteRuntime: Sendable {
 
     /// Serves until the task is cancelled.
     public func run() async throws {
+        do { try await serve() } catch {
+            await work.stop()
+            throw error
+        }
+        await work.stop()
+    }
+
+    private func serve() async throws {
         guard let provider else { return try await agent.run() }
         let agent = agent
         try await withThrowingTaskGroup(of: Void.self) { group in

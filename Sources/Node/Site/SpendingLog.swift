@@ -70,7 +70,7 @@ public enum SpendingLogError: Error, Hashable, Sendable, CustomStringConvertible
 ///
 /// The ledger keeps the same sums. The stricter of the two counts: a ledger that forgot, or a site that was restored
 /// from an old backup, cannot make the data pay twice.
-public struct SpendingLog: ~Copyable {
+public struct SpendingLog: ~Copyable, Sendable {
     private var journal: Journal
     private var entries: [Key: SpendingEntry] = [:]
     /// Every different entry counts, also where a damaged history holds two for one round: each may have left.

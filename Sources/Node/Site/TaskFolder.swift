@@ -1,7 +1,7 @@
 import Glibc
 
 /// The files of one task: inputs that only the task's user may read, and a place for its output. Removed after the
-/// task.
+/// task. One that serves finds its inputs written anew for each request.
 ///
 /// A runtime that is root runs tasks as another user. That user must reach the inputs, so the folders above may be
 /// passed through but not listed, and the task's own folder belongs to it alone.
@@ -11,6 +11,7 @@ struct TaskFolder: Sendable {
     private(set) var inputs: [(name: String, path: String)] = []
 
     var output: String { "\(path)/out" }
+    var input: String { "\(path)/in" }
 
     /// Makes the folder anew; what an earlier life left in it is gone.
     init(below parent: String, name: String, taskUser: UInt32) throws(FileError) {
@@ -24,17 +25,30 @@ struct TaskFolder: Sendable {
         }
     }
 
-    /// Puts an input in place. Not synced: after a crash the folder is made anew.
-    mutating func add(_ name: String, _ bytes: [UInt8]) throws(FileError) {
+    /// Puts an input in place; one that `replace` may write again can be written by its owner. Not synced: after a
+    /// crash the folder is made anew.
+    mutating func add(_ name: String, _ bytes: [UInt8], isReplaced: Bool = false) throws(FileError) {
         let place = "\(path)/in/\(name)"
-        try DurableFile.writeFresh(bytes, to: place, mode: 0o400)
+        try DurableFile.writeFresh(bytes, to: place, mode: isReplaced ? 0o600 : 0o400)
         try hand(over: place)
         inputs.append((name, place))
+    }
+
+    /// Puts other bytes in an input's place, between two requests of a task that serves.
+    func replace(_ name: String, _ bytes: [UInt8]) throws(FileError) {
+        try DurableFile.overwrite("\(input)/\(name)", with: bytes)
     }
 
     /// A file that the task has left: bytes of its own, not a link to those of others.
     func result(_ name: String, limitBytes: Int = 1 << 32) throws(FileError) -> [UInt8] {
         try DurableFile.read("\(output)/\(name)", limitBytes: limitBytes, followsLinks: false)
+    }
+
+    /// As `result`, and the file is empty afterwards: what it held is in nobody's way and on no disk.
+    func takeResult(_ name: String, limitBytes: Int = 1 << 32) throws(FileError) -> [UInt8] {
+        let bytes = try result(name, limitBytes: limitBytes)
+        try DurableFile.overwrite("\(output)/\(name)", with: [])
+        return bytes
     }
 
     func remove() {

@@ -28,6 +28,7 @@ public struct UpdateAuditor: AuditWork {
         let revealed = submissions.keys.sorted()
         let found = try await updates(of: submissions, job, round: number, terms, objects)
         let measures = try await measure(found.updates, job, round, terms, objects)
+        let reuses = try await EarlierUpdates.reuses(in: found.updates, job, round: number, terms, objects)
         let commitments = revealed.map { index in
             VerifierCommitment(
                 member: index, isOpened: !found.missing.contains(index),
@@ -35,7 +36,7 @@ public struct UpdateAuditor: AuditWork {
                 update: submissions[index]?.update?.digest ?? .zero, sizeBytes: submissions[index]?.size ?? 0)
         }
         let results = revealed.filter { !found.missing.contains($0) }.flatMap { index in
-            Self.results(member: index, measures[index], found.updates[index], terms)
+            Self.results(member: index, measures[index], found.updates[index], terms, reuses[index])
         }
         let question = VerifierJob(
             job: job.job, round: number, members: UInt32(job.terms.members.count), isPrivate: true)
@@ -132,17 +133,25 @@ public struct UpdateAuditor: AuditWork {
 
     /// The measures of one member as the verifier reads them; a member without measures is malformed.
     private static func results(
-        member: UInt32, _ measures: UpdateMeasures?, _ update: ReleasedUpdate?, _ terms: TrainingTerms
+        member: UInt32, _ measures: UpdateMeasures?, _ update: ReleasedUpdate?, _ terms: TrainingTerms,
+        _ reuse: EarlierUpdates.Reuse?
     ) -> [VerifierResult] {
         guard let measures, let update, measures.wellFormed == UpdateMeasures.one else {
             return [VerifierResult(member: member, measure: .finite, value: 0)]
         }
-        return [
+        var results = [
             VerifierResult(member: member, measure: .finite, value: UpdateMeasures.one),
             VerifierResult(member: member, measure: .norm, value: share(of: measures.norm, update, terms)),
             VerifierResult(member: member, measure: .cosineOthers, value: measures.othersCosine),
             VerifierResult(member: member, measure: .coneScore, value: measures.coneScore),
         ]
+        if let reuse {
+            results.append(
+                VerifierResult(
+                    member: member, measure: .duplicate, value: UpdateMeasures.one, subject: reuse.subject,
+                    evidence: reuse.update.digest))
+        }
+        return results
     }
 
     /// The norm over the largest that an honest update can have: every record's gradient at the clip, plus noise at its
@@ -176,8 +185,8 @@ public struct UpdateAuditor: AuditWork {
     private static let norm: UInt32 = 3
     private static let suspectedNoise: UInt32 = 1001
 
-    /// What was measured, for anybody to repeat: [job, round, [[member, measure, value]...], [member without an
-    /// object...]].
+    /// What was measured, for anybody to repeat: [job, round, [[member, measure, value, subject]...], [member without
+    /// an object...]]. The subject of a duplicate is the earlier round << 32 | member; 0 else.
     private static func evidence(
         _ job: Digest, _ round: UInt32, _ results: [VerifierResult], missing: Set<UInt32>
     ) -> [UInt8] {
@@ -187,10 +196,11 @@ public struct UpdateAuditor: AuditWork {
         encoder.unsigned(round)
         encoder.array(count: results.count)
         for result in results {
-            encoder.array(count: 3)
+            encoder.array(count: 4)
             encoder.unsigned(result.member)
             encoder.unsigned(result.measure.rawValue)
             encoder.integer(result.value)
+            encoder.unsigned(result.subject)
         }
         encoder.array(count: missing.count)
         for member in missing.sorted() { encoder.unsigned(member) }

@@ -68,10 +68,14 @@ final class HTTPTransfer {
 
     /// Answers that are not streamed stay below this, so that a broken node cannot fill the memory.
     static let answerLimit = 64 << 20
+    /// What the sink gets at once, and libcurl reads and sends at once: each time costs two changes of threads.
+    private static let pieceByteCount = 256 << 10
 
     private let request: Request
     private var answer = Answer(status: 0, body: [], byteCount: 0)
     private var pending: ArraySlice<UInt8> = []
+    /// What has come for the sink and was not handed over yet.
+    private var gathered: [UInt8] = []
     private var failure: ServiceError?
     private let handle: UnsafeMutableRawPointer
 
@@ -94,6 +98,7 @@ final class HTTPTransfer {
         var status = 0
         _ = vin_curl_get_long(handle, CURLINFO_RESPONSE_CODE, &status)
         answer.status = status
+        if code == CURLE_OK { handOver() }
         if let failure { throw TransferFailure(error: failure, nothingWasSent: false) }
         guard code == CURLE_OK else { throw describe(code, address) }
         return answer
@@ -109,6 +114,8 @@ final class HTTPTransfer {
     private func configure(_ address: NodeAddress, _ headers: UnsafeMutablePointer<curl_slist>?) {
         _ = vin_curl_only_http(handle)
         _ = vin_curl_set_long(handle, CURLOPT_NOSIGNAL, 1)
+        _ = vin_curl_set_long(handle, CURLOPT_BUFFERSIZE, Self.pieceByteCount)
+        _ = vin_curl_set_long(handle, CURLOPT_UPLOAD_BUFFERSIZE, Self.pieceByteCount)
         _ = vin_curl_set_text(handle, CURLOPT_URL, address.origin + request.target)
         _ = vin_curl_set_text(handle, CURLOPT_NOPROXY, "*")
         if case .unixSocket(let path) = address { _ = vin_curl_set_text(handle, CURLOPT_UNIX_SOCKET_PATH, path) }
@@ -156,12 +163,10 @@ final class HTTPTransfer {
         answer.byteCount += UInt64(bytes.count)
         var status = 0
         _ = vin_curl_get_long(handle, CURLINFO_RESPONSE_CODE, &status)
-        if let sink = request.sink, status == 200 {
-            let piece = [UInt8](bytes)
-            guard case .failure(let error) = blocking({ () async throws(ServiceError) in try await sink.write(piece) })
-            else { return bytes.count }
-            failure = error
-            return bytes.count == 0 ? 1 : 0
+        if request.sink != nil, status == 200 {
+            gathered.append(contentsOf: bytes)
+            if gathered.count >= Self.pieceByteCount { handOver() }
+            return failure == nil ? bytes.count : bytes.count == 0 ? 1 : 0
         }
         guard answer.body.count + bytes.count <= Self.answerLimit else {
             failure = ServiceError(.badAnswer, "the answer is over \(Self.answerLimit) bytes")
@@ -169,6 +174,15 @@ final class HTTPTransfer {
         }
         answer.body.append(contentsOf: bytes)
         return bytes.count
+    }
+
+    private func handOver() {
+        guard failure == nil, !gathered.isEmpty, let sink = request.sink else { return }
+        let piece = gathered
+        gathered = []
+        guard case .failure(let error) = blocking({ () async throws(ServiceError) in try await sink.write(piece) })
+        else { return }
+        failure = error
     }
 
     private func header(_ bytes: UnsafeRawBufferPointer) -> Int {

@@ -206,9 +206,16 @@ public struct NodeClient: NodeService {
     }
 
     public func headers(from height: UInt64, limit: Int) async throws(ServiceError) -> [CertifiedHeader] {
-        let answer = try await read("/v1/headers?from=\(height)&limit=\(limit)")
+        try await headers("/v1/headers?from=\(height)&limit=\(limit)")
+    }
+
+    public func handovers(from height: UInt64, limit: Int) async throws(ServiceError) -> [CertifiedHeader] {
+        try await headers("/v1/headers?from=\(height)&limit=\(limit)&handovers=1")
+    }
+
+    private func headers(_ target: String) async throws(ServiceError) -> [CertifiedHeader] {
         var headers: [CertifiedHeader] = []
-        for item in try answer.items("headers") { headers.append(try CertifiedHeader(wire: item)) }
+        for item in try await read(target).items("headers") { headers.append(try CertifiedHeader(wire: item)) }
         return headers
     }
 

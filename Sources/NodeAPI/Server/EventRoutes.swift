@@ -33,9 +33,12 @@ extension APIResponder {
         try query.allow("after", "module", "kind", "account", "prefix", "prefix_hex", "limit", "wait_ms")
         var after = EventCursor.start
         // A browser that reconnects sends the last id it saw, which is newer than the address it was opened with.
-        if let text = request.headers[Self.lastEventID] ?? query.text("after") {
+        let seen = request.headers[Self.lastEventID]
+        if let text = seen ?? query.text("after") {
             guard let cursor = EventCursor(text: text) else {
-                throw ServiceError(.malformed, "has to be a number of at most \(EventCursor.last)", field: "after")
+                throw ServiceError(
+                    .malformed, "has to be a number of at most \(EventCursor.last)",
+                    field: seen == nil ? "after" : "Last-Event-ID")
             }
             after = cursor
         }

@@ -60,10 +60,13 @@ extension APIResponder {
                 limit: Int(try query.unsigned("limit", 1...1000, default: 100)))
             return present(listing.wire, request)
         default:
-            try query.allow("from", "limit")
-            let headers = try await service.headers(
-                from: try query.unsigned("from", 0...(.max), default: 0),
-                limit: Int(try query.unsigned("limit", 1...1000, default: 100)))
+            try query.allow("from", "limit", "handovers")
+            let first = try query.unsigned("from", 0...(.max), default: 0)
+            let limit = Int(try query.unsigned("limit", 1...1000, default: 100))
+            let headers =
+                try query.unsigned("handovers", 0...1, default: 0) == 1
+                ? try await service.handovers(from: first, limit: limit)
+                : try await service.headers(from: first, limit: limit)
             return present(["headers": .array(headers.map(\.wire))], request)
         }
     }

@@ -40,13 +40,18 @@ extension SubmissionOutcome: WireCodable {
 
 extension CertifiedHeader: WireCodable {
     public var wire: CBORValue {
-        ["height": .unsigned(height), "header": .bytes(header), "certificate": .bytes(certificate)]
+        var map = CBORMap([
+            ("height", .unsigned(height)), ("header", .bytes(header)), ("certificate", .bytes(certificate)),
+        ])
+        if let newValidators { map["new_validators"] = .bytes(newValidators) }
+        return .map(map)
     }
 
     public init(wire: WireReader) throws(ServiceError) {
         self.init(
             height: try wire.unsigned("height"), header: try wire.bytes("header"),
-            certificate: try wire.bytes("certificate"))
+            certificate: try wire.bytes("certificate"),
+            newValidators: wire.optional("new_validators") == nil ? nil : try wire.bytes("new_validators"))
     }
 }
 

@@ -99,6 +99,17 @@ extension Multiaddr {
         return TCPTarget(host: host, port: port, peer: peer)
     }
 
+    /// Why an address without `tcpTarget` cannot be dialled, for people.
+    public var whyUnusable: String {
+        if case .dnsaddr(let name) = components.first {
+            return "/dnsaddr is looked up in DNS text records, which this node does not do: name what "
+                + "_dnsaddr.\(name) points to, as /dns4/NAME/tcp/PORT"
+        }
+        if components.contains(.p2pCircuit) { return "relays are not spoken here" }
+        let others = components.filter { [.quicV1, .ws].contains($0) || $0.isDatagram }
+        return others.first.map { "\($0.name) is not spoken here, only TCP" } ?? "no address of TCP"
+    }
+
     /// The peer at the end of the address, if it names one.
     public var peer: PeerID? {
         guard case .p2p(let peer) = components.last else { return nil }

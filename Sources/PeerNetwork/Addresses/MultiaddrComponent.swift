@@ -50,6 +50,11 @@ extension Multiaddr {
             }
         }
 
+        var isDatagram: Bool {
+            if case .udp = self { return true }
+            return false
+        }
+
         /// The value as text; nil for protocols without one.
         var value: String? {
             switch self {

@@ -34,6 +34,42 @@ extension ConnectionLimits {
     }
 }
 
+extension ConnectionLimits {
+    /// Admits a connection whose peer is known already; nothing is taken where it is refused.
+    mutating func place(
+        _ peer: PeerID, _ host: HostAddress?, _ direction: Direction, now: Duration
+    ) throws(Refusal) -> Ticket {
+        let ticket = try admit(host: host, direction: direction, now: now)
+        do throws(Refusal) { try identified(ticket, as: peer) } catch {
+            release(ticket)
+            throw error
+        }
+        return ticket
+    }
+}
+
+extension ConnectionLimits.Refusal {
+    /// Whether somebody else's leaving would help.
+    var isForWantOfRoom: Bool {
+        switch self {
+        case .total, .inbound: true
+        case .peer, .range, .rate, .totalRate: false
+        }
+    }
+
+    /// The reason without its particulars.
+    var kind: String {
+        switch self {
+        case .total: "total"
+        case .inbound: "inbound"
+        case .peer: "peer"
+        case .range: "range"
+        case .rate: "rate"
+        case .totalRate: "totalRate"
+        }
+    }
+}
+
 extension ConnectionLimits.Ticket {
     fileprivate static let last = ConnectionLimits.Ticket(number: .max)
 }

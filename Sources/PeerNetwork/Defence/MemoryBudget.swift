@@ -52,6 +52,23 @@ public struct MemoryBudget: Sendable {
         if let range { ranges[range, default: 0] += bytes }
     }
 
+    /// Whether a peer, or all together, hold three quarters of what they may.
+    public func isTight(for peer: PeerID) -> Bool {
+        used > limits.total / 4 * 3 || peers[peer, default: 0] > limits.perPeer / 4 * 3
+    }
+
+    /// The peer that holds most; the first by id among equals.
+    public var largest: PeerID? {
+        peers.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key
+    }
+
+    /// Takes bytes above the limit of all, while whoever holds most is being disconnected.
+    mutating func overdraw(_ bytes: Int, for peer: PeerID, host: HostAddress?) {
+        used += bytes
+        peers[peer, default: 0] += bytes
+        if let range = host.flatMap(limits.ranges.range(of:)) { ranges[range, default: 0] += bytes }
+    }
+
     /// Gives bytes back; more than were taken count as those.
     public mutating func release(_ bytes: Int, for peer: PeerID, host: HostAddress?) {
         let given = min(max(bytes, 0), peers[peer, default: 0])

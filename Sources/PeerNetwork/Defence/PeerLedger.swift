@@ -12,6 +12,8 @@ public enum Misconduct: UInt64, Hashable, Sendable, CaseIterable {
     case tooMuchMemory = 7
     case badGossip = 8
     case wrongAnswer = 9
+    /// A piece of a snapshot that is not what its name says.
+    case invalidSnapshot = 10
 
     /// A word for people and for logs.
     public var word: String {
@@ -26,6 +28,7 @@ public enum Misconduct: UInt64, Hashable, Sendable, CaseIterable {
         case .tooMuchMemory: "too much memory"
         case .badGossip: "bad gossip"
         case .wrongAnswer: "wrong answer"
+        case .invalidSnapshot: "invalid snapshot"
         }
     }
 }
@@ -40,7 +43,7 @@ public struct PeerLedger: Sendable {
         /// Points of an offence; 10 where none are given.
         public var penalties: [Misconduct: Double] = [
             .protocolViolation: 25, .timeout: 5, .invalidBlock: 100, .invalidTransaction: 10, .useless: 2, .slow: 5,
-            .tooManyRequests: 5, .tooMuchMemory: 25, .badGossip: 10, .wrongAnswer: 25,
+            .tooManyRequests: 5, .tooMuchMemory: 25, .badGossip: 10, .wrongAnswer: 25, .invalidSnapshot: 100,
         ]
         /// The connection is cut at so many points, and the peer is banned at so many.
         public var cutAt = 50.0

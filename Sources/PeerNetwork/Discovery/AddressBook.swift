@@ -9,6 +9,8 @@ public enum AddressSource: UInt64, Hashable, Sendable, CaseIterable {
     case peerExchange = 4
     /// The peer connected to us from there.
     case inbound = 5
+    /// Somebody passed on what the peer itself has signed.
+    case signedRecord = 6
 }
 
 /// The addresses of peers that a node knows of, so built that nobody fills it with their own (after the address manager

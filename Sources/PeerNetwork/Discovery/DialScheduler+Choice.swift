@@ -15,7 +15,10 @@ extension DialScheduler {
         isBlocked: @escaping @Sendable (AddressBook.Key) -> Bool = { _ in false }
     ) -> [Effect] {
         var effects: [Effect] = []
-        for (keys, purpose) in [(book.configuredPeers, Purpose.configured), (anchors, .anchor)] {
+        // A configured peer may have moved: its other addresses come after the one that the configuration names.
+        let configured = book.configuredPeers
+        let moved = Set(configured.map(\.peer)).sorted().flatMap { book.addresses(of: $0).map(\.key) }
+        for (keys, purpose) in [(configured + moved, Purpose.configured), (anchors, .anchor)] {
             for key in keys where mayDial(key, now: now) && !isBlocked(key) {
                 if purpose == .anchor, outboundCount >= target { break }
                 effects += dial(key, purpose, book: &book, now: now)

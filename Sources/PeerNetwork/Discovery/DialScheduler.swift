@@ -134,6 +134,9 @@ public struct DialScheduler: Sendable {
     /// An outbound peer brought something that others had not brought before.
     public mutating func wasUseful(_ peer: PeerID, now: Duration) { outbound[peer]?.useful = now }
 
+    /// An address of a peer that was not known before: what failed at its others may work there.
+    public mutating func learntAddress(of peer: PeerID) { peerBackoff.succeeded(peer) }
+
     /// Our own address changed or the network is up again: what failed before may work now.
     public mutating func networkChanged() {
         peerBackoff.reset()

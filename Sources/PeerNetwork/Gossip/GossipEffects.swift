@@ -109,7 +109,8 @@ public enum GossipEffect: Equatable, Sendable {
     /// Answered with `validated`.
     case deliver(GossipDelivery)
     /// Peers of a topic that can be dialled; whoever dials checks the records and the diversity of addresses.
-    case connect([GossipRPC.Candidate])
+    /// `teller` named them; nil where this node's own configuration does.
+    case connect([GossipRPC.Candidate], teller: PeerID?)
     /// The peer is to be disconnected.
     case cut(PeerID, GossipReason)
     /// Said once for a peer and reason while the peer is remembered.

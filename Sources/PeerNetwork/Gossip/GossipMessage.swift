@@ -35,13 +35,15 @@ public struct GossipMessage: Hashable, Sendable {
         self.key = key
     }
 
-    /// The message's bytes, fields in ascending order; `signed` leaves the signature out, as signing does.
+    /// The message's bytes, fields in ascending order; without `signed` the signature and the key are left out,
+    /// as all implementations do when they sign.
     func encode(to writer: inout ProtobufWriter, signed: Bool = true) {
         if let author { writer.bytes(1, author) }
         writer.bytes(2, data)
         if let sequence { writer.bytes(3, sequence) }
         writer.text(4, topic)
-        if signed, let signature { writer.bytes(5, signature) }
+        guard signed else { return }
+        if let signature { writer.bytes(5, signature) }
         if let key { writer.bytes(6, key) }
     }
 

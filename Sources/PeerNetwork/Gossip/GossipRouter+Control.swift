@@ -83,7 +83,7 @@ extension GossipRouter {
         }
         candidates.shuffle(using: &random)
         let taken = Array(candidates.prefix(configuration.exchangedPeers))
-        if !taken.isEmpty { effects.append(.connect(taken)) }
+        if !taken.isEmpty { effects.append(.connect(taken, teller: peers[index]?.id)) }
     }
 
     /// What we say to a peer that leaves our mesh, or may not come into it.

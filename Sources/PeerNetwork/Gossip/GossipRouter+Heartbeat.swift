@@ -104,7 +104,8 @@ extension GossipRouter {
     private mutating func connectDirectPeers() {
         let missing = configuration.directPeers.filter { numbers[$0].flatMap { peers[$0]?.session } == nil }
         guard !missing.isEmpty else { return }
-        effects.append(.connect(missing.sorted().map { GossipRPC.Candidate(peer: $0.bytes, record: nil) }))
+        effects.append(
+            .connect(missing.sorted().map { GossipRPC.Candidate(peer: $0.bytes, record: nil) }, teller: nil))
     }
 }
 

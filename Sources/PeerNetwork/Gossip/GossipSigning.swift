@@ -27,7 +27,7 @@ public enum GossipSigning: Sendable {
 }
 
 extension GossipMessage {
-    /// What an author signs: the message without the signature.
+    /// What an author signs: the message without the signature and the key.
     var signedBytes: [UInt8] {
         var writer = ProtobufWriter()
         encode(to: &writer, signed: false)

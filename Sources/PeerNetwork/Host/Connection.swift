@@ -15,6 +15,8 @@ final class Connection: Sendable {
     let channel: any Channel
     let established: NIODeadline
     let traffic = TrafficCounter()
+    /// What its streams hold: received and not read, written and not sent.
+    let held = HeldBytes()
 
     private struct Mailbox: Sendable {
         var streams: [PeerStream] = []

@@ -3,8 +3,11 @@ import Synchronization
 
 /// What goes out, and what happens with time.
 extension ConnectionHandler {
-    /// Bytes that are packed and encrypted before they go to the socket together.
-    private static let batch = 256 * 1024
+    /// Bytes that are packed and encrypted before they go to the socket together: what a core's cache holds beside the
+    /// bytes that they are made of.
+    private static let batch = 128 * 1024
+    /// Batches whose memory is kept for the next ones: one fills while the socket takes another.
+    private static let spareBatchLimit = 2
     /// A frame of data that would be smaller than this starts a frame of Noise of its own.
     private static let smallestFrame = 4 * 1024
     /// Bytes of answers that may wait for a peer that does not read.
@@ -20,8 +23,10 @@ extension ConnectionHandler {
                 let bytes = try nextBatch()
                 guard bytes.readableBytes > 0 else { break }
                 connection?.traffic.send(bytes.readableBytes)
-                context.write(wrapOutboundOut(bytes), promise: nil)
+                context.write(wrapOutboundOut(bytes), promise: recycling(bytes, context))
                 needsFlush = true
+                // At once: the system copies what is still in the processor's cache.
+                if bytes.readableBytes >= ConnectionHandler.batch { flush() }
             }
         } catch {
             reason = reason ?? error
@@ -31,6 +36,17 @@ extension ConnectionHandler {
         if session.control.readableBytes > ConnectionHandler.controlLimit {
             fail(WireError(.limit, "the peer asks for answers and does not read them", at: "connection"))
         }
+    }
+
+    /// Keeps a batch's memory once the socket has taken its bytes; small ones are not worth it.
+    private func recycling(_ batch: ByteBuffer, _ context: ChannelHandlerContext) -> EventLoopPromise<Void>? {
+        guard batch.storageCapacity > ConnectionHandler.batch / 2 else { return nil }
+        let promise = context.eventLoop.makePromise(of: Void.self)
+        promise.futureResult.assumeIsolated().whenSuccess { [weak self] in
+            guard let self, self.spareBatches.count < ConnectionHandler.spareBatchLimit else { return }
+            self.spareBatches.append(batch)
+        }
+        return promise
     }
 
     /// Encrypted bytes for the socket; none when there is nothing to say.
@@ -45,12 +61,14 @@ extension ConnectionHandler {
                 try sealer.append(session.control)
                 session.control.clear()
             }
-            guard sealer.byteCount < ConnectionHandler.batch, let number = ready.popFirst() else { break }
+            guard sealer.byteCount < ConnectionHandler.batch, let number = ready.popFirst() ?? readyBulk.popFirst()
+            else { break }
             slots[number]?.isReady = false
             guard let slot = slots[number] else { continue }
             let waiting = slot.stream?.buffers.withLock { $0.outboxBytes } ?? 0
             if !isReserved, waiting > ConnectionHandler.smallestFrame {
                 isReserved = true
+                if let spare = spareBatches.popLast() { sealer.reuse(spare) }
                 sealer.reserve(min(waiting, ConnectionHandler.batch) + NoiseSealer.frameCapacity)
             }
             try sendFrame(number, slot, waiting, &sealer)
@@ -108,6 +126,7 @@ extension ConnectionHandler {
         guard value == pulse.pingValue, let pinged = pulse.pinged, let now = context?.eventLoop.now else { return }
         pulse.pinged = nil
         session.roundTrip = now - pinged
+        if let connection { owner.measured(.nanoseconds((now - pinged).nanoseconds), of: connection) }
     }
 
     /// Ends what has taken too long: negotiations, streams that this side is done with, peers that do not read or are
@@ -126,12 +145,15 @@ extension ConnectionHandler {
             }
         }
         if let blocked = pulse.blocked, now - blocked > TimeAmount(configuration.stallTimeout) {
-            reason = WireError(.timeout, "the peer reads nothing", at: "connection")
+            reason = WireError(.stalled, "the peer reads nothing", at: "connection")
             phase = .closed
             context?.close(promise: nil)
             return
         }
         beat(now: now)
+        // A connection that is quiet keeps no memory for batches.
+        if session.control.readableBytes == 0, ready.isEmpty, readyBulk.isEmpty { spareBatches = [] }
+        account()
         pump()
     }
 

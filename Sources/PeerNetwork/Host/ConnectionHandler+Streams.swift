@@ -28,7 +28,8 @@ extension ConnectionHandler {
 
     private func accepted(_ number: UInt32) {
         // Handlers of streams that the peer broke off may still run: they count, or a peer could start any number.
-        guard runningHandlers < configuration.streams.inboundStreams, let now = context?.eventLoop.now else {
+        // So does a peer that makes this node hold much already.
+        guard runningHandlers < configuration.streams.inboundStreams, !isTight, let now = context?.eventLoop.now else {
             session.reset(number)
             return
         }
@@ -65,7 +66,14 @@ extension ConnectionHandler {
         // This side reads nothing more. What still comes is dropped and opens no window, so that it soon ends; a peer
         // that does not end its side has the stream broken off by `sweep`.
         guard slot.released == nil else { return }
-        slot.stream?.deliver(bytes)
+        if let stream = slot.stream, stream.deliver(bytes), heard.last !== stream { heard.append(stream) }
+    }
+
+    /// Wakes those who wait for what came, when all of it is there.
+    func wakeReaders() {
+        guard !heard.isEmpty else { return }
+        for stream in heard { stream.wakeReader() }
+        heard.removeAll(keepingCapacity: true)
     }
 
     /// Goes on with the choice of a stream's protocol.
@@ -97,7 +105,8 @@ extension ConnectionHandler {
         guard let connection else { return nil }
         return PeerStream(
             number, protocolID: name, isInbound: isInbound, connection: connection,
-            traffic: owner.traffic(of: name), writeBuffer: configuration.writeBuffer, isUnopened: isUnopened)
+            traffic: owner.traffic(of: name), writeBuffer: configuration.writeBuffer, isUnopened: isUnopened,
+            isBulk: configuration.bulkProtocols.contains(name))
     }
 
     private func ended(_ number: UInt32) {
@@ -175,12 +184,13 @@ extension ConnectionHandler {
             let hasProposal = (slots[number]?.output.readableBytes ?? 0) > 0
             if requests.hasOutput || requests.wantsEnd || hasProposal { makeReady(number) }
         }
+        account()
         pump()
     }
 
     func makeReady(_ number: UInt32) {
         guard let slot = slots[number], !slot.isReady else { return }
         slots[number]?.isReady = true
-        ready.append(number)
+        if slot.stream?.isBulk == true { readyBulk.append(number) } else { ready.append(number) }
     }
 }

@@ -10,6 +10,10 @@ protocol ConnectionOwner: AnyObject, Sendable {
     func protocolIDs() -> [String]
     /// A peer opened a stream; whoever takes it calls `Connection.handlerEnded` when done.
     func accept(_ stream: PeerStream)
+    /// A round trip of a ping of the multiplexer.
+    func measured(_ roundTrip: Duration, of connection: Connection)
+    /// Takes bytes of what peers may hold, or gives them back; whether little is left. An error cuts the peer.
+    func reserve(_ bytes: Int, for connection: Connection) throws(WireError) -> Bool
     func traffic(of protocolID: String) -> TrafficCounter
 }
 
@@ -76,10 +80,16 @@ final class ConnectionHandler: ChannelInboundHandler {
     var slots: [UInt32: Slot] = [:]
     /// Streams that have something to send.
     var ready = CircularBuffer<UInt32>()
+    /// Those of `PeerHostConfiguration.bulkProtocols`, whose turn comes after all others.
+    var readyBulk = CircularBuffer<UInt32>()
     var connection: Connection?
     /// A peer that has proven who it is, until the multiplexer is chosen.
     var candidate: Connection?
     var isPumping = false
+    /// Memory of batches that the socket has taken, for the next ones.
+    var spareBatches: [ByteBuffer] = []
+    /// Streams with something new for their readers, who are woken once for all that came together.
+    var heard: [PeerStream] = []
     /// Bytes were handed to the channel that no flush has followed yet.
     var needsFlush = false
     /// The dialer's handshake, begun together with the proposal of it.
@@ -87,6 +97,9 @@ final class ConnectionHandler: ChannelInboundHandler {
     private var isFinished = false
     var reason: WireError?
     var runningHandlers = 0
+    /// Bytes of the host's budget that are this connection's, and whether so little is left that it gets no more
+    /// streams.
+    var (reserved, isTight) = (0, false)
     private var deadline: Scheduled<Void>?
     private var sweeper: RepeatedTask?
     var pulse = Pulse()
@@ -166,6 +179,8 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
+        wakeReaders()
+        account()
         pump()
         flush()
     }
@@ -245,6 +260,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         sweeper = nil
         let error = reason ?? WireError(.closed, "the peer closed the connection", at: "connection")
         phase = .closed
+        wakeReaders()
         let ended = slots
         slots = [:]
         for slot in ended.values {
@@ -254,6 +270,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         guard !isFinished else { return }
         isFinished = true
         opened?.fail(error)
+        if let connection { releaseMemory(of: connection) }
         owner.ended(connection, remote: remote, isInbound: isInbound, reason: error)
         connection?.detach()
         connection = nil

@@ -41,8 +41,11 @@ extension IPAddress {
 enum HostAddresses {
     /// The most addresses of a name that are used.
     private static let nameLimit = 8
+    /// How long a name may take: the system's resolver asks again for half a minute where nobody answers.
+    private static let lookupTimeout: Duration = .seconds(10)
 
-    /// The addresses of a name, through the system's resolver, on a thread that may block.
+    /// The addresses of a name, through the system's resolver, on a thread that may block: neither the event loops nor
+    /// Swift's own threads wait for it, and whoever asks waits for ten seconds at most.
     static func resolve(_ host: Multiaddr.TCPTarget.Host) async throws(WireError) -> [IPAddress] {
         switch host {
         case .address(let address): return [address]
@@ -50,13 +53,25 @@ enum HostAddresses {
             let family = version4 ? (version6 ? AF_UNSPEC : AF_INET) : AF_INET6
             let found: [IPAddress]
             do {
-                found = try await NIOThreadPool.singleton.runIfActive { lookUp(name, family) }
+                found = try await lookUpInTime(name, family).get()
             } catch { throw WireError(wrapping: error) }
             guard !found.isEmpty else {
                 throw WireError(.unreachable, "the name \(name) has no address", at: "name lookup")
             }
             return found
         }
+    }
+
+    /// The first of the answer and the end of the time; an answer that comes later is dropped.
+    private static func lookUpInTime(_ name: String, _ family: Int32) -> EventLoopFuture<[IPAddress]> {
+        let loop = MultiThreadedEventLoopGroup.singleton.any()
+        let promise = loop.makePromise(of: [IPAddress].self)
+        let timer = loop.scheduleTask(in: TimeAmount(lookupTimeout)) {
+            promise.fail(WireError(.timeout, "looking \(name) up took more than \(lookupTimeout)", at: "name lookup"))
+        }
+        NIOThreadPool.singleton.submit { _ in promise.succeed(lookUp(name, family)) }
+        promise.futureResult.whenComplete { _ in timer.cancel() }
+        return promise.futureResult
     }
 
     private static func lookUp(_ name: String, _ family: Int32) -> [IPAddress] {

@@ -18,14 +18,14 @@ public struct PeerIdentity: Hashable, Sendable {
     public var peer: PeerID
     public var protocolVersion: String
     public var agentVersion: String
-    /// Where the peer says it listens.
+    /// Where the peer says it listens: as its signed record says, where it sent one that holds.
     public var addresses: [Multiaddr]
     /// What it speaks.
     public var protocols: [String]
     /// The address of ours that it sees.
     public var observed: Multiaddr?
-    /// Its signed peer record, as it came; nobody here has checked it.
-    public var signedRecord: [UInt8]?
+    /// Its signed peer record, checked.
+    public var signedRecord: SignedPeerRecord?
 }
 
 /// A connection as `PeerHost.connections` shows it.

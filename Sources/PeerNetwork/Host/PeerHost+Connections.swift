@@ -49,6 +49,8 @@ extension PeerHost: ConnectionOwner {
         }
     }
 
+    func measured(_ roundTrip: Duration, of connection: Connection) { note(roundTrip, to: connection.peer) }
+
     func speaks(_ protocolID: String) -> Bool { state.withLock { $0.handlers[protocolID] != nil } }
 
     func protocolIDs() -> [String] { state.withLock { $0.handlers.keys.sorted() } }
@@ -129,7 +131,8 @@ extension PeerHost: ConnectionOwner {
                 state.listeners = []
             }
             return (
-                state.listeners, state.connections.values.flatMap { $0 }, Array(state.dialing.values), !state.isShutDown
+                state.listeners, state.connections.values.flatMap { $0 }, state.dialing.values.map(\.task),
+                !state.isShutDown
             )
         }
         guard isFirst else { return }

@@ -21,11 +21,29 @@ extension PeerHost {
         return try await dialShared(nil, [address], as: address).peer
     }
 
-    /// Joins the dial of that name, or starts it. `shutdown` waits for all of them.
+    /// A dial that is under way, and where it tries.
+    struct Dial {
+        let addresses: [Multiaddr]
+        let task: Task<Result<Connection, WireError>, Never>
+    }
+
+    /// Joins the dial of that name, or starts it; one that was joined and has failed elsewhere is followed by one of
+    /// these addresses. `shutdown` waits for all of them.
     private func dialShared(
         _ peer: PeerID?, _ addresses: [Multiaddr], as name: Multiaddr
     ) async throws(WireError) -> Connection {
-        let task = state.withLock { state -> Task<Result<Connection, WireError>, Never>? in
+        while true {
+            guard let dial = running(peer, addresses, as: name) else {
+                throw WireError(.shutdown, "this node is shutting down", at: "dial")
+            }
+            do throws(WireError) { return try await dial.task.value.get() } catch {
+                if addresses.allSatisfy({ dial.addresses.contains($0) }) || Task.isCancelled { throw error }
+            }
+        }
+    }
+
+    private func running(_ peer: PeerID?, _ addresses: [Multiaddr], as name: Multiaddr) -> Dial? {
+        state.withLock { state in
             if state.isShutDown { return nil }
             if let running = state.dialing[name] { return running }
             let task = Task<Result<Connection, WireError>, Never> {
@@ -38,11 +56,10 @@ extension PeerHost {
                 self.state.withLock { $0.dialing[name] = nil }
                 return outcome
             }
-            state.dialing[name] = task
-            return task
+            let dial = Dial(addresses: addresses, task: task)
+            state.dialing[name] = dial
+            return dial
         }
-        guard let task else { throw WireError(.shutdown, "this node is shutting down", at: "dial") }
-        return try await task.value.get()
     }
 
     private func dial(_ peer: PeerID?, _ addresses: [Multiaddr]) async throws(WireError) -> Connection {
@@ -62,7 +79,7 @@ extension PeerHost {
 
     private func dial(_ peer: PeerID?, _ address: Multiaddr) async throws(WireError) -> Connection {
         guard let target = address.tcpTarget else {
-            throw WireError(.unreachable, "no address of TCP", at: "dial")
+            throw WireError(.unreachable, address.whyUnusable, at: "dial")
         }
         guard target.peer == nil || peer == nil || target.peer == peer else {
             throw WireError(.wrongPeer, "the address names another peer", at: "dial")

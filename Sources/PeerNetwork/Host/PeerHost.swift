@@ -1,3 +1,4 @@
+import Glibc
 import Logging
 import NIOCore
 import NIOPosix
@@ -21,6 +22,7 @@ public final class PeerHost: Sendable {
     let logger: Logger
     let group: MultiThreadedEventLoopGroup
     let state = Mutex(HostState())
+    let memory: Mutex<MemoryBudget>
 
     public init(
         key: SecretKey, configuration: PeerHostConfiguration = PeerHostConfiguration(),
@@ -31,6 +33,7 @@ public final class PeerHost: Sendable {
         identity = NoiseIdentity(key, muxers: [ConnectionHandler.muxerProtocol])
         peer = identity.peer
         self.configuration = configuration
+        memory = Mutex(MemoryBudget(limits: configuration.memory))
         self.gate = gate
         self.logger = logger
         group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, configuration.threads ?? System.coreCount))
@@ -167,10 +170,16 @@ struct HostState: Sendable {
     var listeners: [any Channel] = []
     var listening: [Multiaddr] = []
     var advertised: [Multiaddr] = []
+    /// What this host signed last about its addresses.
+    var record: SignedPeerRecord?
     /// By the peer, or the address where nobody in particular is expected.
-    var dialing: [Multiaddr: Task<Result<Connection, WireError>, Never>] = [:]
+    var dialing: [Multiaddr: PeerHost.Dial] = [:]
     /// Of connected peers.
     var identities: [PeerID: PeerIdentity] = [:]
     var roundTrips: [PeerID: RoundTrips] = [:]
     var isShutDown = false
+
+    /// The number of a signed record: later ones of the same key are larger, over restarts too. To the second, since
+    /// records of one second are told apart by counting on.
+    static func nanosecondsSince1970() -> UInt64 { UInt64(clamping: time(nil)) &* 1_000_000_000 }
 }

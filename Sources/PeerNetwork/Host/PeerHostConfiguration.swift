@@ -30,6 +30,9 @@ public struct PeerHostConfiguration: Sendable {
     public var connectionsPerPeer = 2
     /// Addresses of a peer that are tried, one after the other.
     public var dialAddressLimit = 8
+    /// Protocols whose streams wait while any other stream of the connection has something to send: what is large and
+    /// not urgent.
+    public var bulkProtocols: Set<String> = []
     /// Bytes that may wait on a stream before a writer has to.
     public var writeBuffer = 256 * 1024
     /// Protocols that may be handled.
@@ -37,6 +40,8 @@ public struct PeerHostConfiguration: Sendable {
     /// Events that may wait for a subscriber; the oldest are dropped first.
     public var eventBuffer = 1024
     public var streams = YamuxLimits()
+    /// What peers may make this node hold: bytes received and not read, written and not sent.
+    public var memory = MemoryBudget.Limits()
     /// Threads for sockets and ciphers; nil is one a core.
     public var threads: Int?
 

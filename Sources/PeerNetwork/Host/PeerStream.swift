@@ -15,6 +15,8 @@ public final class PeerStream: Sendable {
     /// The address of the peer's end of the connection.
     public var remote: Multiaddr { connection.remote }
 
+    /// Waits for the streams that are not.
+    let isBulk: Bool
     let number: UInt32
     let connection: Connection
     let traffic: TrafficCounter
@@ -25,8 +27,9 @@ public final class PeerStream: Sendable {
 
     init(
         _ number: UInt32, protocolID: String, isInbound: Bool, connection: Connection, traffic: TrafficCounter,
-        writeBuffer: Int, isUnopened: Bool
+        writeBuffer: Int, isUnopened: Bool, isBulk: Bool = false
     ) {
+        self.isBulk = isBulk
         self.number = number
         self.protocolID = protocolID
         self.isInbound = isInbound
@@ -39,13 +42,21 @@ public final class PeerStream: Sendable {
         buffers = Mutex(initial)
     }
 
+    /// What nobody has read is no longer held.
+    deinit {
+        let left = buffers.withLock { $0.inboxBytes + $0.outboxBytes }
+        if left > 0 { connection.held.add(-left) }
+    }
+
     /// The next bytes, or nil when the peer has ended its side. Waits for them.
     public func read() async throws(WireError) -> ByteBuffer? {
         while true {
             var chunk: ByteBuffer?
             var failure: WireError?
             let (isOver, tells) = buffers.withLock { buffers -> (Bool, Bool) in
+                let before = buffers.inboxBytes
                 chunk = buffers.take()
+                connection.held.add(buffers.inboxBytes - before)
                 // An end or an error comes after what was received before it.
                 if chunk == nil { failure = buffers.failure }
                 let isOver = chunk != nil || failure != nil || buffers.receivedEnd
@@ -70,6 +81,7 @@ public final class PeerStream: Sendable {
             if failure != nil { return (false, false) }
             buffers.outbox.append(bytes)
             buffers.outboxBytes += bytes.readableBytes
+            connection.held.add(bytes.readableBytes)
             return (queue(&buffers), buffers.outboxBytes > writeBuffer)
         }
         if let failure { throw failure }
@@ -186,6 +198,7 @@ public final class PeerStream: Sendable {
             guard buffers.failure == nil else { return (false, []) }
             buffers.failure = error
             buffers.outbox.removeAll()
+            connection.held.add(-buffers.outboxBytes)
             buffers.outboxBytes = 0
             buffers.resets = tellsPeer
             return (tellsPeer && queue(&buffers), buffers.takeWaiting())
@@ -205,10 +218,18 @@ public struct StreamDeadline: Sendable {
 // MARK: For the connection, on its thread
 
 extension PeerStream {
-    func deliver(_ bytes: ByteBuffer) {
+    /// Puts bytes where readers find them; whether one waits, which `wakeReader` is to be called for.
+    func deliver(_ bytes: ByteBuffer) -> Bool {
         traffic.receive(bytes.readableBytes)
-        let reader = buffers.withLock { buffers -> CheckedContinuation<Void, Never>? in
+        return buffers.withLock { buffers in
             buffers.append(bytes)
+            connection.held.add(bytes.readableBytes)
+            return buffers.reader != nil
+        }
+    }
+
+    func wakeReader() {
+        let reader = buffers.withLock { buffers -> CheckedContinuation<Void, Never>? in
             defer { buffers.reader = nil }
             return buffers.reader
         }
@@ -228,7 +249,9 @@ extension PeerStream {
     func takeOutput(_ count: Int, _ body: (ByteBuffer) -> Void) {
         traffic.send(count)
         let writers = buffers.withLock { buffers -> [CheckedContinuation<Void, Never>] in
+            let before = buffers.outboxBytes
             buffers.takeOutput(count, body)
+            connection.held.add(buffers.outboxBytes - before)
             guard buffers.outboxBytes <= writeBuffer / 2, !buffers.writers.isEmpty else { return [] }
             defer { buffers.writers = [:] }
             return Array(buffers.writers.values)

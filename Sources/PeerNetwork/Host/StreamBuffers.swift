@@ -15,6 +15,7 @@ struct StreamBuffers: Sendable {
 
     /// Bytes for readers.
     var inbox = CircularBuffer<ByteBuffer>()
+    private(set) var inboxBytes = 0
     /// What a reader of messages has taken and not used.
     var leftover = ByteBuffer()
     var receivedEnd = false
@@ -43,6 +44,7 @@ struct StreamBuffers: Sendable {
     private static let tailLimit = 16 * 1024
 
     mutating func append(_ bytes: ByteBuffer) {
+        inboxBytes += bytes.readableBytes
         guard bytes.readableBytes * StreamBuffers.keptShare < bytes.storageCapacity else {
             inbox.append(bytes)
             tailIsOwn = false
@@ -67,6 +69,7 @@ struct StreamBuffers: Sendable {
         guard let chunk = inbox.popFirst() else { return nil }
         if inbox.isEmpty { tailIsOwn = false }
         credit += chunk.readableBytes
+        inboxBytes -= chunk.readableBytes
         return chunk
     }
 

@@ -13,6 +13,14 @@ final class TrafficCounter: Sendable {
     }
 }
 
+/// Bytes that a connection makes this node hold, counted without locks. Safe from any thread.
+final class HeldBytes: Sendable {
+    private let count = Atomic<Int>(0)
+
+    func add(_ bytes: Int) { count.wrappingAdd(bytes, ordering: .relaxed) }
+    var value: Int { count.load(ordering: .relaxed) }
+}
+
 /// Bytes in and out. Of a peer: what its connections carried on the wire. Of a protocol: what its streams carried.
 public struct Traffic: Hashable, Sendable {
     public var received: UInt64

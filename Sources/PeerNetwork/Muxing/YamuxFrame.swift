@@ -73,7 +73,7 @@ public struct YamuxLimits: Sendable {
     /// Bytes that one stream may hold for a reader who is late, at most; 256 KiB at least.
     public var streamWindow = 4 * 1024 * 1024
     /// Bytes that all windows of a connection may allow together, beyond the 256 KiB that each stream starts with.
-    public var connectionWindow = 32 * 1024 * 1024
+    public var connectionWindow = 8 * 1024 * 1024
     /// Streams of ours that the peer has not acknowledged yet (the specification says 256 at most).
     public var unacknowledgedStreams = 256
 

@@ -87,7 +87,8 @@ extension YamuxSession {
         guard !state.receivedEnd else { return }
         func delta() -> Int { state.windowTarget - state.receiveWindow - state.unread }
         guard delta() >= state.windowTarget / 2 else { return }
-        if let roundTrip, let updated = state.updated, (now - updated).nanoseconds < 4 * roundTrip.nanoseconds {
+        if mayWiden, let roundTrip, let updated = state.updated, (now - updated).nanoseconds < 4 * roundTrip.nanoseconds
+        {
             let wider = min(state.windowTarget * 2, limits.streamWindow)
             let extra = wider - state.windowTarget
             if extra > 0, extraWindow + extra <= limits.connectionWindow {

@@ -34,6 +34,8 @@ package struct YamuxSession: Sendable {
     var control = ByteBuffer()
     /// The time that a byte takes to the peer and back; windows grow only once it is known.
     var roundTrip: TimeAmount?
+    /// Windows stay as they are while memory is short.
+    var mayWiden = true
 
     var streams: [UInt32: YamuxStreamState] = [:]
     var inboundCount = 0

@@ -13,7 +13,6 @@ enum IdentifyMessage {
     static let addressLimit = 64
     static let protocolLimit = 512
     static let textLimit = 256
-    static let recordLimit = 8 * 1024
 
     struct Fields: Sendable {
         var publicKey: [UInt8]?
@@ -55,7 +54,7 @@ enum IdentifyMessage {
             case 4: fields.observed = try? Multiaddr(bytes: try field.bytes())
             case 5: fields.protocolVersion = try field.text(atMost: textLimit)
             case 6: fields.agentVersion = try field.text(atMost: textLimit)
-            case 8: fields.signedRecord = try field.bytes(atMost: recordLimit)
+            case 8: fields.signedRecord = try field.bytes(atMost: SignedPeerRecord.byteLimit)
             default: break
             }
         }
@@ -76,22 +75,38 @@ extension PeerHost {
         state.withLock { state in
             state.handlers[IdentifyMessage.protocolID] = HostState.Handler(streamsPerPeer: 4, body: identify)
             state.handlers[IdentifyMessage.pushProtocolID] = HostState.Handler(streamsPerPeer: 2, body: push)
-            state.handlers[PeerHost.pingProtocolID] = HostState.Handler(streamsPerPeer: 2, body: ping)
+            state.handlers[PeerHost.pingProtocolID] = HostState.Handler(
+                streamsPerPeer: PeerHost.pingStreamsPerPeer, body: ping)
         }
     }
 
     /// What this host says of itself to a peer at an address.
     private func ownIdentity(to remote: Multiaddr) -> [UInt8] {
-        IdentifyMessage.encode(
+        let record = ownRecord()
+        return IdentifyMessage.encode(
             IdentifyMessage.Fields(
                 publicKey: LibP2PKey(publicKey).bytes, protocolVersion: configuration.protocolVersion,
-                agentVersion: configuration.agentVersion,
-                addresses: Array(addresses.prefix(IdentifyMessage.addressLimit)), protocols: protocolIDs(),
-                observed: remote))
+                agentVersion: configuration.agentVersion, addresses: record.addresses, protocols: protocolIDs(),
+                observed: remote, signedRecord: record.envelope))
+    }
+
+    /// This host's own word on where it listens; signed anew when that has changed.
+    public func ownRecord() -> SignedPeerRecord {
+        let addresses = Array(addresses.prefix(SignedPeerRecord.addressLimit))
+        let last = state.withLock { $0.record }
+        if let last, last.addresses == addresses { return last }
+        let record = SignedPeerRecord(
+            key, sequence: max(HostState.nanosecondsSince1970(), (last?.sequence ?? 0) &+ 1), addresses: addresses)
+        state.withLock { state in
+            // Another thread may have signed a newer one meanwhile.
+            if state.record?.sequence ?? 0 < record.sequence { state.record = record }
+        }
+        return record
     }
 
     private func answerIdentify(_ stream: PeerStream) async {
-        stream.reset(after: configuration.negotiationTimeout)
+        let deadline = stream.reset(after: configuration.negotiationTimeout)
+        defer { deadline.cancel() }
         // A peer that is gone needs no answer.
         try? await stream.writeMessage(ownIdentity(to: stream.remote))
     }
@@ -132,19 +147,34 @@ extension PeerHost {
         if let key = fields.publicKey, let identity = try? LibP2PKey(key).ed25519, PeerID(identity) != peer {
             throw WireError(.wrongPeer, "the key in the message is another peer's", at: "identify")
         }
+        let record = checkedRecord(fields, of: peer)
         let known = state.withLock { state -> PeerIdentity? in
             guard state.connections[peer] != nil else { return nil }
             let old = isPartial ? state.identities[peer] : nil
+            let addresses = record?.addresses ?? fields.addresses
             let new = PeerIdentity(
                 peer: peer, protocolVersion: fields.protocolVersion ?? old?.protocolVersion ?? "",
                 agentVersion: fields.agentVersion ?? old?.agentVersion ?? "",
-                addresses: fields.addresses.isEmpty ? old?.addresses ?? [] : fields.addresses,
+                addresses: addresses.isEmpty ? old?.addresses ?? [] : addresses,
                 protocols: fields.protocols.isEmpty ? old?.protocols ?? [] : fields.protocols,
-                observed: fields.observed ?? old?.observed, signedRecord: fields.signedRecord ?? old?.signedRecord)
+                observed: fields.observed ?? old?.observed, signedRecord: record ?? old?.signedRecord)
             state.identities[peer] = new
             return new
         }
         if let known { emit(.identified(peer, known)) }
+    }
+
+    /// The peer's signed record, if there is one that holds and is its own.
+    private func checkedRecord(_ fields: IdentifyMessage.Fields, of peer: PeerID) -> SignedPeerRecord? {
+        guard let envelope = fields.signedRecord else { return nil }
+        do throws(WireError) {
+            let record = try SignedPeerRecord(envelope: envelope)
+            if record.peer == peer { return record }
+            logger.debug("no record", metadata: ["peer": "\(peer)", "reason": "it is \(record.peer)'s"])
+        } catch {
+            logger.debug("no record", metadata: ["peer": "\(peer)", "reason": "\(error)"])
+        }
+        return nil
     }
 
     /// Tells all connected peers what this host is now.
@@ -154,7 +184,8 @@ extension PeerHost {
             Task {
                 do throws(WireError) {
                     let stream = try await connection.open([IdentifyMessage.pushProtocolID], lazily: true)
-                    stream.reset(after: configuration.negotiationTimeout)
+                    let deadline = stream.reset(after: configuration.negotiationTimeout)
+                    defer { deadline.cancel() }
                     try await stream.writeMessage(ownIdentity(to: connection.remote))
                     stream.close()
                 } catch {

@@ -26,6 +26,9 @@ public struct RoundTrips: Hashable, Sendable {
 extension PeerHost {
     static let pingProtocolID = "/ipfs/ping/1.0.0"
     private static let pingByteCount = 32
+    /// Streams of pings that a peer may have at once. A stream is over for the peer before the task that serves it has
+    /// seen its end, so that pings one after the other overlap here.
+    static let pingStreamsPerPeer = 16
     /// How long a peer may keep a ping stream open without pinging.
     private static let pingIdleLimit = Duration.seconds(60)
 
@@ -43,14 +46,18 @@ extension PeerHost {
             let time = ContinuousClock.now - start
             guard answer == bytes else { throw WireError(.malformed, "other bytes than were sent", at: "ping") }
             stream.close()
-            state.withLock { state in
-                guard state.connections[peer] != nil else { return }
-                if state.roundTrips[peer]?.add(time) == nil { state.roundTrips[peer] = RoundTrips(time) }
-            }
+            note(time, to: peer)
             return time
         } catch {
             stream.reset(error.reason)
             throw error
+        }
+    }
+
+    func note(_ roundTrip: Duration, to peer: PeerID) {
+        state.withLock { state in
+            guard state.connections[peer] != nil else { return }
+            if state.roundTrips[peer]?.add(roundTrip) == nil { state.roundTrips[peer] = RoundTrips(roundTrip) }
         }
     }
 

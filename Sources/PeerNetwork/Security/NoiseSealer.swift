@@ -23,6 +23,14 @@ struct NoiseSealer: Sendable {
         return NoiseSealer.frameCapacity - (output.writerIndex - open - NoiseSealer.lengthByteCount)
     }
 
+    /// Packs into memory that was used before, if nothing waits and nobody else holds it: memory that is in the
+    /// processor's caches is filled and read in a fraction of the time.
+    mutating func reuse(_ memory: ByteBuffer) {
+        guard output.readableBytes == 0 else { return }
+        output = memory
+        output.clear()
+    }
+
     /// Makes room for so many bytes at once, so that appending does not have to grow the memory step by step.
     mutating func reserve(_ count: Int) {
         let frames = count / NoiseSealer.frameCapacity + 2

@@ -6,6 +6,8 @@ public struct PeerReport: Sendable {
     public let isInbound: Bool
     public let isConfigured: Bool
     public let agentVersion: String?
+    /// The address of ours that the peer sees.
+    public let observed: Multiaddr?
     public let traffic: Traffic
     public let roundTrip: Duration?
     /// Nil where the peer does not gossip.
@@ -29,10 +31,20 @@ extension PeerService {
             PeerReport(
                 peer: peer, address: connections[peer]?.remote, isInbound: connections[peer]?.isInbound ?? false,
                 isConfigured: configuration.gossip.directPeers.contains(peer),
-                agentVersion: host.identity(of: peer)?.agentVersion, traffic: host.traffic(with: peer),
+                agentVersion: host.identity(of: peer)?.agentVersion, observed: host.identity(of: peer)?.observed,
+                traffic: host.traffic(with: peer),
                 roundTrip: host.roundTrips(to: peer)?.smoothed, gossip: gossip[peer], conduct: conduct[peer],
                 bannedUntil: conduct[peer]?.bannedUntil)
         }
+    }
+
+    /// Address ranges that connected peers are in: how many owners could be behind them at least. Hosts of loopback and
+    /// of private networks count one each.
+    public func connectedRanges() -> Int {
+        let rules = configuration.dialing.ranges
+        let hosts = Set(remotes.values)
+        let ranges = Set(hosts.compactMap { rules.range(of: $0) })
+        return ranges.count + hosts.count { rules.range(of: $0) == nil }
     }
 
     /// Numbers of the address book and the routing table.

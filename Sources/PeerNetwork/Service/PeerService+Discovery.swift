@@ -39,10 +39,19 @@ extension PeerService {
         dial(scheduler.dialSucceeded(key, book: &book, now: now))
     }
 
+    /// Notes where a peer is said to be. At an address that is new it is dialled without waiting: that it could not be
+    /// reached elsewhere says nothing about this one.
+    func learn(_ peer: PeerID, _ address: Multiaddr, source: AddressSource, teller: HostAddress?) {
+        guard peer != host.peer else { return }
+        if book.add(peer, address, source: source, teller: teller, now: clock.wallTime) == .added {
+            scheduler.learntAddress(of: peer)
+        }
+    }
+
     /// Connects to a peer now, for a person who asks for it.
     public func connect(to address: Multiaddr) async throws(WireError) -> PeerID {
         let peer = try await host.connect(to: address)
-        _ = book.add(peer, address, source: .identify, teller: nil, now: clock.wallTime)
+        learn(peer, address, source: .identify, teller: nil)
         return peer
     }
 
@@ -100,7 +109,7 @@ extension PeerService {
                 let host = address(of: teller)
                 for contact in contacts where contact.id != self.host.peer {
                     for address in contact.addresses {
-                        _ = book.add(contact.id, address, source: .kademlia, teller: host, now: clock.wallTime)
+                        learn(contact.id, address, source: .kademlia, teller: host)
                     }
                 }
             }
@@ -254,7 +263,7 @@ extension PeerService {
     private func found(_ event: MulticastDriver.Event) {
         guard case .found(let contact) = event, contact.id != host.peer else { return }
         for address in contact.addresses {
-            _ = book.add(contact.id, address, source: .multicastDNS, teller: nil, now: clock.wallTime)
+            learn(contact.id, address, source: .multicastDNS, teller: nil)
         }
         dial(scheduler.tick(book: &book, now: clock.wallTime, isBlocked: blockade()))
     }

@@ -9,6 +9,9 @@ struct GossipLink {
 }
 
 extension PeerService {
+    /// Of those whom one PRUNE names.
+    private static let candidatesLookedUp = 4
+
     // MARK: Topics
 
     /// Takes this node into a topic. What comes is judged by `validator` before anyone else gets it.
@@ -104,8 +107,7 @@ extension PeerService {
         switch effect {
         case .send(let send): enqueue(send)
         case .deliver(let delivery): judge(delivery)
-        // Whom others name is looked up: an address comes from the peer itself or from a search, never from gossip.
-        case .connect(let candidates): lookUp(candidates)
+        case .connect(let candidates, let teller): lookUp(candidates, teller)
         case .cut(let peer, let reason):
             report(.badGossip, by: peer, reason.rawValue)
             cut(peer, reason.rawValue)
@@ -134,13 +136,33 @@ extension PeerService {
         perform(router.handle(.validated(delivery.id, verdict), now: clock.now))
     }
 
-    private func lookUp(_ candidates: [GossipRPC.Candidate]) {
-        guard configuration.usesKademlia else { return }
-        for candidate in candidates.prefix(4) {
-            guard let peer = try? PeerID(multihash: candidate.peer), peer != host.peer, !host.isConnected(to: peer),
-                book.addresses(of: peer).isEmpty, let search = kademlia.search(for: .peer(peer), now: clock.now)
+    /// Whom others name is dialled at addresses that the peer itself has signed, or that a search finds: nobody's word
+    /// on another's address counts. What a record says goes into the book as what the teller's range has named.
+    /// A peer of this node's own configuration (no teller) is looked for wherever it may be now.
+    private func lookUp(_ candidates: [GossipRPC.Candidate], _ teller: PeerID?) {
+        for candidate in candidates.prefix(Self.candidatesLookedUp) {
+            guard let peer = try? PeerID(multihash: candidate.peer), peer != host.peer, !host.isConnected(to: peer)
             else { continue }
-            perform(search.effects)
+            if let envelope = candidate.record {
+                take(envelope, of: peer, from: teller)
+            } else if configuration.usesKademlia, teller == nil || book.addresses(of: peer).isEmpty,
+                let search = kademlia.search(for: .peer(peer), now: clock.now)
+            {
+                perform(search.effects)
+            }
+        }
+    }
+
+    private func take(_ envelope: [UInt8], of peer: PeerID, from teller: PeerID?) {
+        let host = teller.flatMap { address(of: $0) }
+        do throws(WireError) {
+            let record = try SignedPeerRecord(envelope: envelope)
+            guard record.peer == peer else {
+                throw WireError(.notAuthentic, "the record is \(record.peer)'s", at: "peer record")
+            }
+            for address in record.addresses.prefix(8) { learn(peer, address, source: .signedRecord, teller: host) }
+        } catch {
+            if let teller { report(.badGossip, by: teller, "peers in PRUNE: \(error)") }
         }
     }
 }

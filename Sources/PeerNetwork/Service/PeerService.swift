@@ -27,6 +27,8 @@ public actor PeerService {
     var multicast: MulticastDriver?
     /// Peers that a search connected to, and since when.
     var passing: [PeerID: Duration] = [:]
+    /// Where connected peers connect from.
+    var remotes: [PeerID: HostAddress] = [:]
     /// Peers that dialled us.
     var inbound: Set<PeerID> = []
     var linkNumber: UInt64 = 0
@@ -42,6 +44,7 @@ public actor PeerService {
         key: SecretKey, configuration: PeerServiceConfiguration, saved: SavedPeers = SavedPeers(), logger: Logger
     ) throws(GossipError) {
         var configuration = configuration
+        if configuration.isLowBandwidth { configuration.slowDown() }
         configuration.kademlia.protocolID = configuration.kademliaProtocol
         configuration.gossip.directPeers.formUnion(configuration.configured.compactMap(\.peer))
         let clock = PeerClock()
@@ -49,7 +52,7 @@ public actor PeerService {
         ledger.exempt = configuration.gossip.directPeers
         var limits = ConnectionLimits(configuration: configuration.limits)
         limits.exemptPeers = configuration.gossip.directPeers
-        let gate = PeerGate(limits: limits, ledger: ledger, clock: clock)
+        let gate = PeerGate(limits: limits, ledger: ledger, clock: clock, logger: logger)
         host = PeerHost(key: key, configuration: configuration.host, gate: gate, logger: logger)
         router = try GossipRouter(
             peer: host.peer, configuration: configuration.gossip,
@@ -59,7 +62,7 @@ public actor PeerService {
             configuration: configuration.dialing, anchors: Restored.anchors(saved.anchors, logger))
         scheduler.isLowBandwidth = configuration.isLowBandwidth
         kademlia = KademliaNode(owner: host.peer, configuration: configuration.kademlia)
-        var exchanges = PeerExchange.Configuration()
+        var exchanges = configuration.exchange
         exchanges.sharesPrivate = configuration.sharesPrivateAddresses
         exchange = PeerExchange(configuration: exchanges)
         self.configuration = configuration
@@ -89,6 +92,9 @@ public actor PeerService {
         let events = host.events()
         tasks.append(Task { [weak self] in for await event in events { await self?.took(event) } })
         tasks.append(Task { [weak self] in await self?.beat() })
+        let evictions = gate.evictions
+        tasks.append(
+            Task { [weak self] in for await peer in evictions { await self?.cut(peer, "gives way to a newcomer") } })
         await startMulticast()
     }
 
@@ -160,7 +166,8 @@ public actor PeerService {
 
     private func took(_ event: PeerEvent) {
         switch event {
-        case .connected(let peer, _, let isInbound):
+        case .connected(let peer, let remote, let isInbound):
+            remotes[peer] = HostAddress(remote)
             logger.debug("connected to \(peer.short), \(isInbound ? "inbound" : "outbound")")
             if isInbound {
                 inbound.insert(peer)
@@ -178,6 +185,8 @@ public actor PeerService {
 
     private func left(_ peer: PeerID, _ error: WireError) {
         logger.debug("\(peer.short) is gone: \(error)")
+        blame(peer, error)
+        remotes[peer] = nil
         gate.disconnected(peer)
         inbound.remove(peer)
         passing[peer] = nil
@@ -187,13 +196,23 @@ public actor PeerService {
         dial(scheduler.tick(book: &book, now: clock.wallTime, isBlocked: blockade()))
     }
 
+    /// A connection that ended for what the peer did is an offence of its own.
+    private func blame(_ peer: PeerID, _ error: WireError) {
+        let offence: Misconduct? =
+            switch error.code {
+            case .memory: .tooMuchMemory
+            case .stalled: .slow
+            case .malformed, .flowControl, .tooLong, .notAuthentic: .protocolViolation
+            default: nil
+            }
+        if let offence { report(offence, by: peer, "\(error)") }
+    }
+
     private func identified(_ peer: PeerID, _ identity: PeerIdentity) {
         let now = clock.now
         let remote = address(of: peer)
-        for address in identity.addresses.prefix(8) {
-            _ = book.add(peer, address, source: .identify, teller: remote, now: clock.wallTime)
-        }
-        if let record = identity.signedRecord { perform(router.handle(.record(peer, record), now: now)) }
+        for address in identity.addresses.prefix(8) { learn(peer, address, source: .identify, teller: remote) }
+        if let record = identity.signedRecord { perform(router.handle(.record(peer, record.envelope), now: now)) }
         if configuration.usesKademlia, identity.protocols.contains(configuration.kademliaProtocol) {
             let contact = KademliaContact(id: peer, addresses: identity.addresses)
             perform(kademlia.peerServes(contact, host: remote, now: now))
@@ -236,7 +255,5 @@ public actor PeerService {
     }
 
     /// The address that a peer's connection comes from.
-    func address(of peer: PeerID) -> HostAddress? {
-        host.connections.first { $0.peer == peer }.flatMap { HostAddress($0.remote) }
-    }
+    func address(of peer: PeerID) -> HostAddress? { remotes[peer] }
 }

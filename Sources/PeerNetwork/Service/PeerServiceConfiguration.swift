@@ -22,6 +22,7 @@ public struct PeerServiceConfiguration: Sendable {
     public var conduct = PeerLedger.Configuration()
     public var kademlia = KademliaNode.Configuration()
     public var multicastDNS = MulticastDiscovery.Configuration()
+    public var exchange = PeerExchange.Configuration()
     /// The loopback interface too, for nodes on one machine.
     public var multicastOnLoopback = false
 
@@ -35,6 +36,16 @@ public struct PeerServiceConfiguration: Sendable {
     public var addressInterval: Duration = .seconds(30)
 
     public init(network: String) { self.network = network }
+
+    /// What low-bandwidth mode makes rarer, beside heartbeats, feelers and connections: nothing of it is needed more
+    /// often by peers that stay where they are. Idle, a node then says less than a megabyte an hour.
+    mutating func slowDown() {
+        gossip.heartbeatInterval = max(gossip.heartbeatInterval, slowTickInterval)
+        host.keepAliveInterval = max(host.keepAliveInterval, .seconds(300))
+        kademlia.refreshAfter = max(kademlia.refreshAfter, .seconds(3_600))
+        multicastDNS.longestInterval = max(multicastDNS.longestInterval, .seconds(1_800))
+        exchange.askInterval = max(exchange.askInterval, .seconds(7_200))
+    }
 
     var kademliaProtocol: String { "/vinculum/\(network)/kad/1.0.0" }
     var peersProtocol: String { "/vinculum/\(network)/peers/1" }

@@ -18,6 +18,10 @@ public struct WireError: Error, Hashable, Sendable, CustomStringConvertible {
         case flowControl
         /// More connections, streams or bytes than the configuration permits.
         case limit
+        /// The peer makes this node hold more bytes than a peer may.
+        case memory
+        /// The peer does not read what it is sent.
+        case stalled
         /// A deadline passed.
         case timeout
         /// The other side ended it without further words.

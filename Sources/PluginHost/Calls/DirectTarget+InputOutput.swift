@@ -17,6 +17,12 @@ extension DirectTarget {
             usage.struct_size = UInt32(MemoryLayout<vin_task_usage>.size)
             _ = try run(call, outputs: 0) { _ in table.usage?(table.plugin_data, task, wait, &usage) ?? -1 }
             return [Plain.bytes(usage)]
+        case .ask:
+            let wait = Plain.value(input(inputs, 2), as: UInt64.self) ?? 0
+            let request = input(inputs, 1)
+            return try run(call, outputs: 1) { sinks in
+                request.lend { table.ask?(table.plugin_data, task, $0, wait, sinks[0].sink) } ?? -1
+            }
         default:
             var result = vin_task_result()
             result.struct_size = UInt32(MemoryLayout<vin_task_result>.size)

@@ -141,7 +141,7 @@ final class DirectTarget: CallTarget {
         case .capabilities, .privacyPlan, .begin, .spend, .release, .message, .combine, .recover, .end:
             return try invokePrivacy(call, inputs, buffers)
         case .verifierPlan, .judge: return try invokeVerifier(call, inputs)
-        case .prepare, .taskStart, .usage, .kill, .collect: return try invokeRuntime(call, inputs)
+        case .prepare, .taskStart, .usage, .kill, .collect, .ask: return try invokeRuntime(call, inputs)
         case .observe, .prove, .submit, .confirm: return try invokeBridge(call, inputs)
         case .create, .configure, .destroy, .map, .unmap, .probe:
             throw fault(.protocolBroken, call.name, "not a call of an instance")

@@ -12,6 +12,7 @@ enum PluginCall: UInt32, Sendable {
     case taskStart, usage, kill, collect
     case observe = 80
     case prove, submit, confirm
+    case ask = 96
 
     /// As messages name it.
     var name: String {
@@ -32,11 +33,19 @@ enum PluginCall: UInt32, Sendable {
         }
     }
 
+    /// Whether the call waits on purpose or copies much: the milliseconds that it needs for that are its last input.
+    var takesTime: Bool {
+        switch self {
+        case .usage, .observe, .collect, .ask: true
+        default: false
+        }
+    }
+
     /// How many outputs the call has.
     var outputCount: Int {
         switch self {
         case .step, .snapshot, .capabilities, .privacyPlan, .spend, .release, .message, .verifierPlan, .judge, .prepare,
-            .usage, .prove, .submit:
+            .usage, .prove, .submit, .ask:
             1
         case .observe, .confirm: 2
         case .collect: 3
@@ -48,7 +57,7 @@ enum PluginCall: UInt32, Sendable {
     var outputLimit: Int {
         switch self {
         case .step: 16 << 20
-        case .collect: 64 << 10
+        case .collect, .ask: 64 << 10
         default: 64 << 20
         }
     }

@@ -157,26 +157,14 @@ private final class CheckSession {
 
     private func checkSymbols(_ sealed: SealedLibrary, _ manifest: Manifest) {
         let bytes = (try? sealed.bytes()) ?? []
-        guard let symbols = ElfSymbols(bytes) else {
+        guard let lint = SymbolLint(bytes, manifest.kind) else {
             note(.exports, .failed, "not a 64-bit ELF library with dynamic symbols")
             note(.symbols, .skipped, "no symbols")
             return
         }
-        let linker: Set<String> = ["_init", "_fini", "__bss_start", "_edata", "_end"]
-        let exported = symbols.exported.filter { !linker.contains($0) }
-        if exported == ["vin_plugin_entry_v1"] {
-            note(.exports, .passed)
-        } else {
-            let list = exported.prefix(5).joined(separator: ", ")
-            note(.exports, .failed, "exports \(exported.count) symbols: \(list)")
-        }
+        note(.exports, lint.exportFault == nil ? .passed : .failed, lint.exportFault ?? "")
         guard manifest.kind.isSansIO else { return note(.symbols, .skipped, "this kind does I/O") }
-        let banned = symbols.undefined.filter { !AllowedSymbols.permits($0) }
-        if banned.isEmpty {
-            note(.symbols, .passed)
-        } else {
-            note(.symbols, .failed, "wants \(banned.prefix(8).joined(separator: ", "))")
-        }
+        note(.symbols, lint.wantFault == nil ? .passed : .failed, lint.wantFault ?? "")
     }
 
     /// An instance in a child of its own, with the settings given.

@@ -1,4 +1,5 @@
-/// Where the identifiers of a mangled Swift name are, as far as that needs `docs/ABI/Mangling.rst` of the Swift project.
+/// Where the identifiers of a mangled Swift name are, as far as that needs `docs/ABI/Mangling.rst` of the Swift
+/// project.
 struct SwiftMangling {
     enum Part: Equatable {
         /// A name written out, whole or with words of names before it.

@@ -7,14 +7,38 @@ public enum ConsensusEffect: Sendable, Hashable {
     case validate(height: UInt64, round: UInt32, headerID: Digest)
     case signVote(ConsensusVote)
     case decide(height: UInt64, round: UInt32, headerID: Digest, signatures: [VoteSignature])
-    case persist([UInt8])
-    case send(recipient: PublicKey, attachment: Digest?, payload: [UInt8])
-    case broadcast(attachment: Digest?, payload: [UInt8])
+    case persist([UInt8], blocks: [Digest])
+    /// `recipient` nil: to all other validators.
+    case send(recipient: PublicKey?, Message)
     case setTimer(id: UInt64, timeMilliseconds: Int64)
     case cancelTimer(id: UInt64)
     case evidence(
         offender: PublicKey, first: ConsensusVote, firstSignature: Signature, second: ConsensusVote,
         secondSignature: Signature)
+    /// The host may drop what it keeps of this block.
+    case release(Digest)
+
+    /// What goes first where the line is full.
+    public enum Priority: UInt32, Sendable {
+        case vote = 0
+        case block = 1
+        case catchUp = 2
+    }
+
+    public struct Message: Sendable, Hashable {
+        /// The id of a block that the host has.
+        public let attachment: Digest?
+        public let votes: [CastVote]
+        public let payload: [UInt8]
+        public let priority: Priority
+
+        public init(attachment: Digest?, votes: [CastVote], payload: [UInt8], priority: Priority) {
+            self.attachment = attachment
+            self.votes = votes
+            self.payload = payload
+            self.priority = priority
+        }
+    }
 
     public struct VoteSignature: Sendable, Hashable {
         public let key: PublicKey
@@ -63,17 +87,26 @@ extension ConsensusEffect {
         case VIN_EFFECT_DECIDE: return try decide(record, decoder)
         case VIN_EFFECT_PERSIST:
             let effect = try decoder.load(record, as: vin_effect_persist.self)
-            return .persist(try decoder.slice(record, effect.state, after: MemoryLayout<vin_effect_persist>.size))
+            let size = MemoryLayout<vin_effect_persist>.size
+            return .persist(
+                try decoder.slice(record, effect.state, after: size),
+                blocks: try decoder.array(record, effect.blocks, after: size, of: vin_digest.self).map { Digest($0) })
         case VIN_EFFECT_SEND:
             let effect = try decoder.load(record, as: vin_effect_send.self)
-            return .send(
-                recipient: try key(effect.recipient, decoder), attachment: attachment(effect.attachment),
-                payload: try decoder.slice(record, effect.payload, after: MemoryLayout<vin_effect_send>.size))
+            try decoder.requireZero(effect.reserved, record)
+            let message = try message(
+                record, effect.attachment, effect.payload, effect.votes, effect.priority,
+                size: MemoryLayout<vin_effect_send>.size, decoder)
+            return .send(recipient: try key(effect.recipient, decoder), message)
         case VIN_EFFECT_BROADCAST:
             let effect = try decoder.load(record, as: vin_effect_broadcast.self)
-            return .broadcast(
-                attachment: attachment(effect.attachment),
-                payload: try decoder.slice(record, effect.payload, after: MemoryLayout<vin_effect_broadcast>.size))
+            try decoder.requireZero(effect.reserved, record)
+            let message = try message(
+                record, effect.attachment, effect.payload, effect.votes, effect.priority,
+                size: MemoryLayout<vin_effect_broadcast>.size, decoder)
+            return .send(recipient: nil, message)
+        case VIN_EFFECT_RELEASE:
+            return .release(Digest(try decoder.load(record, as: vin_effect_release.self).header_id))
         case VIN_EFFECT_SET_TIMER:
             let effect = try decoder.load(record, as: vin_effect_set_timer.self)
             return .setTimer(id: effect.timer_id, timeMilliseconds: effect.time_ms)
@@ -88,6 +121,29 @@ extension ConsensusEffect {
                 secondSignature: try signature(effect.second_signature, decoder))
         default: throw decoder.fault("there is no effect of kind \(record.kind) (REC-5)")
         }
+    }
+
+    private static func message(
+        _ record: RecordDecoder.Record, _ attachment: vin_digest, _ payload: vin_span, _ votes: vin_span,
+        _ priority: UInt32, size: Int, _ decoder: RecordDecoder
+    ) throws(PluginError) -> Message {
+        guard let priority = Priority(rawValue: priority) else {
+            throw decoder.fault("there is no priority \(priority) (BASE-4)")
+        }
+        let casts = try decoder.array(record, votes, after: size, of: vin_cast_vote.self)
+        guard casts.count <= CastVote.limit else {
+            throw decoder.fault("\(casts.count) votes in a message (EFF-6)")
+        }
+        var read: [CastVote] = []
+        for cast in casts {
+            read.append(
+                CastVote(
+                    key: try key(cast.key, decoder), vote: try vote(cast.vote, decoder),
+                    signature: try signature(cast.signature, decoder)))
+        }
+        return Message(
+            attachment: Digest(attachment) == .zero ? nil : Digest(attachment), votes: read,
+            payload: try decoder.slice(record, payload, after: size), priority: priority)
     }
 
     private static func decide(
@@ -110,11 +166,6 @@ extension ConsensusEffect {
             height: effect.height, round: effect.round, headerID: Digest(effect.header_id), signatures: signatures)
     }
 
-    private static func attachment(_ record: vin_digest) -> Digest? {
-        let digest = Digest(record)
-        return digest == .zero ? nil : digest
-    }
-
     private static func key(_ record: vin_public_key, _ decoder: RecordDecoder) throws(PluginError) -> PublicKey {
         guard let key = PublicKey(bytes: Plain.bytes(record)) else { throw decoder.fault("a key is malformed") }
         return key
@@ -129,8 +180,11 @@ extension ConsensusEffect {
         guard let step = ConsensusVote.Step(rawValue: record.step) else {
             throw decoder.fault("there is no vote step \(record.step)")
         }
+        guard record.reserved == 0, record.proof_round <= (step == .commit ? 0 : record.round) else {
+            throw decoder.fault("a vote of round \(record.round) names proof round \(record.proof_round)")
+        }
         return ConsensusVote(
             chain: Digest(record.chain), height: record.height, round: record.round, step: step,
-            headerID: Digest(record.header_id))
+            headerID: Digest(record.header_id), proofRound: record.proof_round)
     }
 }

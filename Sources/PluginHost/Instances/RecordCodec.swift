@@ -92,6 +92,20 @@ struct RecordDecoder {
         let start = record.bytes.startIndex + Int(span.offset)
         return Array(record.bytes[start..<start + Int(span.size)])
     }
+
+    /// The structs that a span points to; structs begin at multiples of 8 (REC-3).
+    func array<Element: BitwiseCopyable>(
+        _ record: Record, _ span: vin_span, after structSize: Int, of: Element.Type
+    ) throws(PluginError) -> [Element] {
+        let packed = try slice(record, span, after: structSize)
+        let stride = MemoryLayout<Element>.stride
+        guard span.offset % 8 == 0, packed.count % stride == 0 else {
+            throw fault("a span of a record of kind \(record.kind) holds no whole number of structs (REC-3)")
+        }
+        return packed.withUnsafeBytes { raw in
+            (0..<packed.count / stride).map { raw.loadUnaligned(fromByteOffset: $0 * stride, as: Element.self) }
+        }
+    }
 }
 
 extension Digest {

@@ -38,11 +38,15 @@ public struct TaskDescription: Sendable, Hashable {
     public var outputPath: String
     public var limits: Limits
     public var keepsStandardOutput: Bool
+    /// Lives on and takes requests by `ask`; its limits on CPU and wall time are on each request.
+    public var serves: Bool
 
     public init(
         program: String, programDigest: Digest, arguments: [String] = [], environment: [String] = [],
-        inputs: [Input] = [], outputPath: String, limits: Limits, keepsStandardOutput: Bool = true
+        inputs: [Input] = [], outputPath: String, limits: Limits, keepsStandardOutput: Bool = true,
+        serves: Bool = false
     ) {
+        self.serves = serves
         self.program = program
         self.programDigest = programDigest
         self.arguments = arguments
@@ -88,6 +92,15 @@ public struct TaskResult: Sendable, Hashable {
     public let standardError: [UInt8]
 }
 
+/// What comes of a question to a serving task.
+public enum TaskAnswer: Sendable, Hashable {
+    case line([UInt8])
+    /// Not within the wait.
+    case none
+    /// The task has ended, or was not in a state to be asked.
+    case ended
+}
+
 /// A runtime. See `draft/runtime.h` for what the calls promise.
 public final class RuntimeInstance: PluginInstance {
     /// What a copy of a task's output manages at least in a second, on a slow disk.
@@ -105,7 +118,8 @@ public final class RuntimeInstance: PluginInstance {
             .prepare,
             [
                 Array(task.program.utf8), task.programDigest.bytes, Plain.bytes(limits),
-                Plain.bytes(UInt32(task.keepsStandardOutput ? 1 : 0)), Array(task.outputPath.utf8),
+                Plain.bytes(UInt32((task.keepsStandardOutput ? 1 : 0) | (task.serves ? 2 : 0))),
+                Array(task.outputPath.utf8),
                 Packed.pack(task.arguments.map { Array($0.utf8) }),
                 Packed.pack(task.environment.map { Array($0.utf8) }), Packed.pack(inputs),
             ], [])[0]
@@ -125,6 +139,22 @@ public final class RuntimeInstance: PluginInstance {
             throw malformed("usage", "the usage has the wrong size")
         }
         return try usage(record, "usage")
+    }
+
+    /// Hands a request, a line without its end, to a serving task, or with an empty one goes on waiting for the answer
+    /// to the last. Waits up to `wait`. With an answer the task's files lie in its output path.
+    public func ask(_ task: UInt64, _ request: [UInt8], wait: Duration) throws(PluginError) -> TaskAnswer {
+        // The copy of the output comes after the wait.
+        let copy = (outputLimits[task] ?? 0) / Self.copiedBytesPerSecond * 1000
+        let wait = wait.wholeMilliseconds
+        do throws(PluginError) {
+            let answer = try target.invoke(
+                .ask, [Plain.bytes(task), request, Plain.bytes(wait), Plain.bytes(wait + copy)], [])[0]
+            return answer.isEmpty ? .none : .line(answer)
+        } catch {
+            guard error.code == .failed, error.status == VIN_ERROR_STATE else { throw error }
+            return .ended
+        }
     }
 
     public func kill(_ task: UInt64) throws(PluginError) { _ = try target.invoke(.kill, [Plain.bytes(task)], []) }

@@ -143,9 +143,8 @@ final class IsolatedTarget: CallTarget {
         }
         for id in dropped.take() { _ = try exchange(.unmap, [Plain.bytes(id)], timeout: launcher.callTimeout) }
         var timeout = launcher.callTimeout
-        // Calls that wait on purpose, or copy much: the time that they need on top is the last input.
-        if [.usage, .observe, .collect].contains(call), let wait = Plain.value(inputs.last ?? [], as: UInt64.self) {
-            timeout += .milliseconds(Int64(clamping: wait))
+        if call.takesTime, let time = Plain.value(inputs.last ?? [], as: UInt64.self) {
+            timeout += .milliseconds(Int64(clamping: time))
         }
         let ids = buffers.flatMap { Plain.bytes($0.id) }
         let outputs = try exchange(call, [ids] + inputs, timeout: timeout)

@@ -61,6 +61,7 @@ extension PluginRegistry {
         let signature =
             Files.exists(source + ".minisig") ? try Files.bytes(source + ".minisig", limit: 1 << 16) : nil
         let (sealed, signer) = try inFolders(staging).examine(candidate, accepting: consent)
+        try SymbolLint.check(sealed, manifest, accepting: consent)
         let present = try checkPlace(manifest, accepting: consent)
         let library = try sealed.bytes()
         try Files.makeFolder(folders.libraries)

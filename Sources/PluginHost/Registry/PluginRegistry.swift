@@ -83,14 +83,17 @@ public struct PluginRegistry: Sendable {
 
     // MARK: Checks
 
-    /// Checks ABI, services, signature, version and digest; answers the sealed library that these checks are about.
+    /// Checks ABI, services, signature, version, digest and symbols; answers the sealed library that these checks are
+    /// about.
     ///
     /// - Parameter accepting: what is refused otherwise.
     @discardableResult
     public func verify(
         _ plugin: InstalledPlugin, accepting consent: PluginConsent = []
     ) throws(PluginError) -> SealedLibrary {
-        try examine(plugin, accepting: consent).library
+        let library = try examine(plugin, accepting: consent).library
+        try SymbolLint.check(library, plugin.manifest, accepting: consent)
+        return library
     }
 
     func examine(
@@ -221,7 +224,8 @@ public struct PluginRegistry: Sendable {
     /// Checks a plugin and enables it; it is loaded from the next start on.
     public func enable(_ id: String, accepting consent: PluginConsent = []) throws(PluginError) {
         let plugin = try find(id)
-        let signer = try examine(plugin, accepting: consent).signer
+        let (library, signer) = try examine(plugin, accepting: consent)
+        try SymbolLint.check(library, plugin.manifest, accepting: consent)
         let others = list().plugins.filter { $0.isEnabled && $0.manifest.id != plugin.manifest.id }
         try checkRelations(others + [plugin])
         try SeenVersions(path: folders.versions).remember(plugin.manifest, signer)

@@ -87,4 +87,6 @@ public struct PluginConsent: OptionSet, Sendable {
     public static let olderVersion = PluginConsent(rawValue: 1)
     /// A signature by another key than before.
     public static let otherSigner = PluginConsent(rawValue: 2)
+    /// A library whose symbols the lint refuses: the operator has looked at what it wants.
+    public static let foreignSymbols = PluginConsent(rawValue: 4)
 }

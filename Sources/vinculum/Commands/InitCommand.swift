@@ -4,6 +4,7 @@ import Ledger
 import Node
 import NodeAPI
 import Primitives
+import Staking
 import Tokens
 
 struct Init: AsyncParsableCommand {
@@ -13,12 +14,13 @@ struct Init: AsyncParsableCommand {
             why: "`vinculum init` alone makes a node with a chain of its own; `vinculum init site` joins a chain.",
             examples: [
                 ("vinculum init --data ./node", "a node, and a chain for development"),
+                ("vinculum init key --data ./node", "a validator's key, for a chain that somebody else begins"),
                 ("vinculum init site --help", "what a site needs"),
             ],
             limits: "Never overwrites: a folder with files of a node or site is refused.",
             exits: [.ok, .failed, .usage, .notFound, .exists]
         ).text,
-        subcommands: [InitNode.self, InitSite.self], defaultSubcommand: InitNode.self)
+        subcommands: [InitNode.self, InitKey.self, InitSite.self], defaultSubcommand: InitNode.self)
 }
 
 struct InitNode: VinculumCommand {
@@ -30,8 +32,17 @@ struct InitNode: VinculumCommand {
             examples: [
                 ("vinculum init", "in ~/.vinculum"),
                 ("vinculum init node --data ./node --tokens 5000000", "elsewhere, with another supply"),
+                ("vinculum init --stake 100000", "a chain whose validators are elected by stake"),
                 ("vinculum init --listen /ip4/0.0.0.0/tcp/4001", "one that other nodes can join"),
                 ("vinculum init --join genesis.dagcbor --peer ADDRESS", "a node of a chain that is there already"),
+                (
+                    "vinculum init --consensus pos --validator ACCOUNT --validator ACCOUNT --validator ACCOUNT "
+                        + "--listen /ip4/0.0.0.0/tcp/4001", "a chain of four validators: this node and three others"
+                ),
+                (
+                    "vinculum init --join genesis.dagcbor --peer ADDRESS --checkpoint HEIGHT:ID",
+                    "the same, from a snapshot"
+                ),
             ],
             limits: "Never overwrites: a folder with a node's files is refused. Killed midway, it goes on when run "
                 + "again.",
@@ -51,16 +62,38 @@ struct InitNode: VinculumCommand {
     var peer: [String] = []
     @Option(
         help: ArgumentHelp(
-            "The least time from a waiting transaction to its block, a parameter of the new chain.",
-            valueName: "milliseconds"))
-    var blockInterval: UInt16 = 10
+            "Begin from a snapshot at a block that you trust, HEIGHT:ID as `vinculum ledger head` shows it "
+                + "(network.checkpoint).", valueName: "checkpoint"))
+    var checkpoint: String?
+    @Option(
+        help: ArgumentHelp(
+            "The least time from a waiting transaction to its block, a parameter of the new chain; 10 for solo, 2 "
+                + "for pos and poc.", valueName: "milliseconds"))
+    var blockInterval: UInt16?
+    @Option(help: ArgumentHelp("Who orders the new chain's blocks: solo, pos or poc.", valueName: "engine"))
+    var consensus = ChainConsensus.solo
+    @Option(
+        help: ArgumentHelp(
+            "Another validator of the new chain, as its `vinculum init key` shows it; may be given again.",
+            valueName: "account"))
+    var validator: [String] = []
     @Option(help: "The chain's name.") var name = "development"
     @Option(help: ArgumentHelp("Tokens that the account 'main' gets.", valueName: "amount")) var tokens = "1000000"
+    @Option(
+        help: ArgumentHelp(
+            "Of these, tokens that the node validates with: the new chain has staking.", valueName: "amount"))
+    var stake: String?
     @OptionGroup var folder: FolderOptions
     @OptionGroup var output: OutputOptions
 
     func execute() async throws -> ExitStatus {
+        let others = try consensus.keys(validator)
+        if join != nil, !others.isEmpty || consensus != .solo {
+            throw ValidationError("--join takes consensus and validators from the genesis")
+        }
         guard let supply = try? Amount(tokens) else { throw ValidationError("'\(tokens)' is not an amount of tokens") }
+        let staking = try stake.map { try StakeOptions.amount($0) }
+        if let staking, staking > supply { throw ValidationError("--stake is more than --tokens") }
         let root = folder.folder
         let made = UnfinishedFolder(root: root, last: "node.toml")
         try made.begin(
@@ -68,17 +101,15 @@ struct InitNode: VinculumCommand {
             hint: "choose another folder with --data, or start that node with `vinculum run`")
         let joined = try join.map { try Self.genesis($0) }
         let settings = try networkSettings()
-        let validator = try made.key("node")
-        if let joined { return try follow(joined, settings, made, root) }
+        let key = try made.key("node").publicKey
+        if let joined { return try follow(joined, key, settings, made, root) }
         let owner = try made.key("main")
         _ = try made.key("aggregator")
         let account = AccountID(owner.publicKey)
-        var sections = CBORMap()
-        sections[TokensModule.name] = try TokensGenesis(allocations: [Transfer(to: account, amount: supply)]).section()
-        let genesis = Genesis(
-            name: name, timeMilliseconds: Self.now(), engine: "org.vinculum.consensus-solo",
-            engineParameters: CBORMap([("interval_ms", .unsigned(UInt64(blockInterval)))]),
-            validators: ValidatorSet(solo: validator.publicKey), sections: sections)
+        let chain = NewChain(
+            name: name, consensus: consensus, blockInterval: blockInterval, supply: supply, stake: staking,
+            owner: account, key: key, others: others)
+        let genesis = try chain.genesis(timeMilliseconds: Self.now())
         _ = try BearerToken.loadOrCreate(at: "\(root)/keys/api.token")
         try DurableFile.replace("\(root)/genesis.dagcbor", with: genesis.encoded())
         try made.finish(
@@ -96,6 +127,10 @@ struct InitNode: VinculumCommand {
             facts.add("folder", root)
             facts.add("chain", genesis.chain.text)
             facts.add("account", "main  \(account.text)  \(supply) tokens")
+            if !others.isEmpty {
+                facts.add("validators", "\(others.count + 1), engine \(consensus.rawValue)")
+                facts.add("genesis", "\(root)/genesis.dagcbor, for `vinculum init --join` of the others")
+            }
             return facts.text(style) + "\n\nStart it with:\n  \(style.bold(next))"
         }
         return .ok
@@ -103,7 +138,8 @@ struct InitNode: VinculumCommand {
 
     /// The folder of a node that follows a chain which others have begun.
     private func follow(
-        _ genesis: Genesis, _ settings: [String: ConfigurationValue], _ made: UnfinishedFolder, _ root: String
+        _ genesis: Genesis, _ key: PublicKey, _ settings: [String: ConfigurationValue], _ made: UnfinishedFolder,
+        _ root: String
     ) throws -> ExitStatus {
         _ = try BearerToken.loadOrCreate(at: "\(root)/keys/api.token")
         try DurableFile.replace("\(root)/genesis.dagcbor", with: genesis.encoded())
@@ -119,7 +155,11 @@ struct InitNode: VinculumCommand {
             var facts = FactList()
             facts.add("folder", root)
             facts.add("chain", "\(genesis.chain.text) (\(genesis.name))")
-            facts.add("role", "follows: the key is in no validator set")
+            facts.add(
+                "role",
+                genesis.validators.power(of: key) == nil
+                    ? "follows: its key is in no validator set"
+                    : "validator, one of \(genesis.validators.validators.count)")
             return facts.text(style) + "\n\nStart it with:\n  \(style.bold(next))"
         }
         return .ok
@@ -139,6 +179,7 @@ struct InitNode: VinculumCommand {
     private func networkSettings() throws -> [String: ConfigurationValue] {
         var settings: [String: ConfigurationValue] = [:]
         if !listen.isEmpty { settings["network.listen"] = .list(listen.map { .text($0) }) }
+        if let checkpoint { settings["network.checkpoint"] = .text(checkpoint) }
         if !peer.isEmpty { settings["network.peers"] = .list(peer.map { .text($0) }) }
         guard !settings.isEmpty else { return [:] }
         do throws(ConfigurationError) {

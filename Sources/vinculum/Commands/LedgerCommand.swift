@@ -28,6 +28,7 @@ enum HeaderReport {
             ("transactions_root", .text(header.transactionsRoot.hex)),
             ("receipts_root", .text(header.receiptsRoot.hex)), ("history_root", .text(header.historyRoot.hex)),
             ("history_size", .unsigned(header.historySize)),
+            ("checkpoint", Checkpoint(height: header.height, headerID: header.id).map { .text("\($0)") } ?? .null),
             ("signers", .array(certificate.signatures.map { .text(AccountID($0.key).text) })),
         ])
         return (map, header)
@@ -39,6 +40,7 @@ enum HeaderReport {
             var facts = FactList()
             facts.add("height", "\(header.height)")
             facts.add("id", header.id.hex)
+            facts.add("checkpoint", "\(header.height):\(header.id.hex)")
             facts.add("parent", header.parent.hex)
             facts.add("time", HumanUnits.time(milliseconds: header.timeMilliseconds))
             facts.add("proposer", AccountID(header.proposer).text)
@@ -54,7 +56,9 @@ struct LedgerHead: VinculumCommand {
     static let configuration = CommandConfiguration(
         commandName: "head", abstract: "Show the last block.",
         discussion: HelpText(
-            why: "The header that proofs are made against.", examples: [("vinculum ledger head", "the last block")],
+            why: "The header that proofs are made against, and the checkpoint that a new node can begin from "
+                + "(network.checkpoint).",
+            examples: [("vinculum ledger head", "the last block")],
             exits: ExitStatus.ofNode + [.notFound]
         ).text)
 

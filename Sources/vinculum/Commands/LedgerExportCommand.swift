@@ -48,22 +48,32 @@ struct LedgerExport: VinculumCommand {
                 .notFound, "the node has blocks 1 to \(status.height), not \(from) to \(last)",
                 hint: "wait for the block: vinculum wait --height \(last)")
         }
+        guard from >= status.firstKeptHeight else {
+            throw CommandFailure(
+                .notFound,
+                "the node keeps blocks from \(status.firstKeptHeight) on: it has pruned the earlier ones, or "
+                    + "began with a snapshot",
+                hint: "begin with --from \(status.firstKeptHeight), or ask a node that keeps all")
+        }
         let chain = try node.folder.signingChain().of(status)
         let writer = try BlockWriter(destination)
-        try writer.write(BlockFile.head(chain: chain, first: from))
+        let lead = try await HeaderWalk.lead(to: from, of: client)
+        try writer.write(BlockFile.head(chain: chain, first: from, handovers: lead))
         var bar = ProgressBar("blocks", total: Int(clamping: last - from + 1), output: output)
         var slot = from == 1 ? 0 : try await header(from - 1, client).header.historySize
         let first = slot
         // Where the folder has the genesis, a file that would not verify is not written.
         var verifier = try node.folder.ownGenesis().map { BlockSequenceVerifier(genesis: $0) }
+        try verifier?.take(lead)
         var blocks: UInt64 = 0
-        try await HeaderWalk.forEach(from: from, through: last, of: client) { certified in
+        try await HeaderWalk.forEach(from: from, through: last, of: client) { served in
             var transactions: [[UInt8]] = []
-            while slot < certified.header.historySize {
+            while slot < served.certified.header.historySize {
                 transactions.append(try await client.transaction(.slot(slot)).envelope)
                 slot += 1
             }
-            let block = ExportedBlock(certified: certified, transactions: transactions)
+            let block = ExportedBlock(
+                certified: served.certified, transactions: transactions, newValidators: served.newValidators)
             try verifier?.verify(block)
             try writer.write(block.encoded())
             blocks += 1

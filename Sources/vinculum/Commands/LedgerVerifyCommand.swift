@@ -15,7 +15,7 @@ struct LedgerVerify: VinculumCommand {
                 ("vinculum ledger verify --genesis genesis.dagcbor", "trust the genesis, not the node"),
                 ("vinculum ledger verify chain.blocks --genesis genesis.dagcbor", "check an export, offline"),
             ],
-            limits: "For chains whose validators are those of the genesis. States and receipts are not recomputed.",
+            limits: "States and receipts are not recomputed.",
             exits: ExitStatus.ofNode + [.notFound, .notProven]
         ).text)
 
@@ -33,8 +33,9 @@ struct LedgerVerify: VinculumCommand {
         var bar = ProgressBar("headers", total: Int(clamping: status.height), output: output)
         var verifier = HeaderSequenceVerifier(genesis: genesis)
         let first = max(1, status.firstKeptHeight)
-        try await HeaderWalk.forEach(from: first, through: status.height, of: client) { certified in
-            try verifier.verify(certified)
+        try verifier.take(try await HeaderWalk.lead(to: first, of: client))
+        try await HeaderWalk.forEach(from: first, through: status.height, of: client) { served in
+            try verifier.verify(served.certified, newValidators: served.newValidators)
             if verifier.count.isMultiple(of: 500) { bar.update(Int(clamping: verifier.count)) }
         }
         bar.finish()
@@ -54,7 +55,10 @@ struct LedgerVerify: VinculumCommand {
         let bytes = try readBytes(file, limitBytes: 1 << 32)
         var first: UInt64 = 0
         do throws(TrustError) {
-            try BlockFile.read(bytes, chain: genesis.chain) { (block) throws(TrustError) in
+            try BlockFile.read(
+                bytes, chain: genesis.chain,
+                lead: { (handovers) throws(TrustError) in try verifier.take(handovers) }
+            ) { (block) throws(TrustError) in
                 try verifier.verify(block)
                 if verifier.blockCount == 1 { first = block.certified.header.height }
             }

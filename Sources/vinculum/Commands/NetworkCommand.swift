@@ -19,7 +19,9 @@ struct NetworkDoctor: VinculumCommand {
         commandName: "doctor",
         abstract: "Say whether the node is reachable, up to date and in step with its peers, and how to mend it.",
         discussion: HelpText(
-            why: "Checks addresses, peers, whether anybody has dialled this node, height, clock, versions and bans.",
+            why:
+                "Checks addresses, whether a router translates them, peers and their address ranges, whether "
+                + "anybody has dialled this node, height, clock, versions and bans.",
             examples: [
                 ("vinculum network doctor", "the folder's node"), ("vinculum network doctor --json", "for a program"),
             ],
@@ -54,6 +56,8 @@ struct NetworkChecks {
     /// Blocks that a node may be behind while it is catching up on what was gossiped a moment ago.
     private static let heightTolerance: UInt64 = 5
     /// As far as a proposer's clock may be ahead of this node's.
+    /// Fewer peers than these say nothing about their owners.
+    private static let narrowFrom = 4
     private static let clockToleranceMilliseconds: UInt64 = 5_000
 
     func run() -> [NodeHealth.Finding] {
@@ -64,7 +68,9 @@ struct NetworkChecks {
                     "set network.listen, network.peers or network.mdns in node.toml, and restart")
             ]
         }
-        return [addresses(), reachable(), peers(), height(), clock(), versions(), bans()]
+        return [
+            addresses(), reachable(), translation(), peers(), diversity(), height(), clock(), versions(), bans(),
+        ]
     }
 
     private var connected: [NetworkStatus.Peer] { network.peers.filter { $0.address != nil } }
@@ -87,6 +93,36 @@ struct NetworkChecks {
             "reachable", true,
             "nobody has dialled this node since it started; if that stays so, a firewall or a router may be in the way",
             "open the TCP port of network.listen; behind a router forward it, and set network.advertise")
+    }
+
+    /// Peers say where they see this node: an address that is not this machine's is a router's (NAT).
+    private func translation() -> NodeHealth.Finding {
+        let seen = Set(connected.compactMap { $0.observed.flatMap(Self.host) })
+        let own = Set(network.addresses.compactMap(Self.host))
+        if seen.isEmpty { return finding("nat", true, "no peer has said yet at which address it sees this node", nil) }
+        let foreign = seen.subtracting(own).filter { !$0.hasPrefix("/ip4/127.") && $0 != "/ip6/::1" }.sorted()
+        if foreign.isEmpty || network.addresses.isEmpty {
+            return finding("nat", true, "peers see this node at \(seen.sorted().joined(separator: " "))", nil)
+        }
+        return finding(
+            "nat", true,
+            "peers see this node at \(foreign.joined(separator: " ")), which is no address of its own: a "
+                + "router translates",
+            "to be dialled, forward the port of network.listen there, and name that address in network.advertise")
+    }
+
+    /// `/ip4/192.0.2.1/tcp/4001/p2p/…` as `/ip4/192.0.2.1`.
+    private static func host(_ address: String) -> String? {
+        let words = address.split(separator: "/")
+        return words.count >= 2 ? "/\(words[0])/\(words[1])" : nil
+    }
+
+    /// Peers of one address range may all be one owner's, who could then show this node what they like.
+    private func diversity() -> NodeHealth.Finding {
+        let isNarrow = connected.count >= Self.narrowFrom && network.addressRanges < 2
+        return finding(
+            "diversity", !isNarrow, "\(connected.count) peers in \(network.addressRanges) address ranges",
+            isNarrow ? "name peers of other networks in network.peers: these may all be of one owner" : nil)
     }
 
     private func peers() -> NodeHealth.Finding {

@@ -89,20 +89,24 @@ struct ConsentOptions: ParsableArguments {
     @Flag(help: "Accept a version older than one that was installed or enabled here before.") var allowOlder = false
     @Flag(help: "Accept another signer than that of the version that was enabled here before.")
     var allowOtherSigner = false
+    @Flag(help: "Accept a library whose symbols the lint of `vinculum plugin check` refuses.")
+    var allowSymbols = false
 
     var accepted: PluginConsent {
         var accepted: PluginConsent = []
         if allowOlder { accepted.insert(.olderVersion) }
         if allowOtherSigner { accepted.insert(.otherSigner) }
+        if allowSymbols { accepted.insert(.foreignSymbols) }
         return accepted
     }
 }
 
 struct PluginVerify: VinculumCommand {
     static let configuration = CommandConfiguration(
-        commandName: "verify", abstract: "Check a plugin's ABI, signature, age and digest; no code of it runs.",
+        commandName: "verify",
+        abstract: "Check a plugin's ABI, signature, age, digest and symbols; no code of it runs.",
         discussion: HelpText(
-            why: "The same checks as before each load.",
+            why: "The same checks as before it is installed or enabled.",
             examples: [("vinculum plugin verify consensus-solo", "exits with 69 if one fails")],
             exits: [.ok, .failed, .usage, .configuration, .notFound, .notProven]
         ).text)
@@ -127,7 +131,7 @@ struct PluginEnable: VinculumCommand {
     static let configuration = CommandConfiguration(
         commandName: "enable", abstract: "Let nodes load a plugin from their next start on.",
         discussion: HelpText(
-            why: "Verifies it first, and that it fits the other enabled plugins.",
+            why: "Verifies it first, its symbols too, and that it fits the other enabled plugins.",
             examples: [("vinculum plugin enable verify-benchmark", "then start the node again")],
             exits: [.ok, .failed, .usage, .configuration, .notFound, .notProven]
         ).text)

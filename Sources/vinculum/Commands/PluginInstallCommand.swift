@@ -5,7 +5,8 @@ struct PluginInstall: VinculumCommand {
     static let configuration = CommandConfiguration(
         commandName: "install", abstract: "Copy a plugin's files to their places, if they hold; does not enable it.",
         discussion: HelpText(
-            why: "The manifest, its signature and the library are checked first: a refusal leaves nothing behind.",
+            why:
+                "The manifest, its signature, the library and its symbols are checked first: a refusal leaves nothing behind.",
             examples: [("vinculum plugin install ./my-plugin/plugin.toml", "the .so and .minisig lie beside it")],
             limits:
                 "Replaces an installed version of the same plugin; a running node keeps the one that it has loaded.",

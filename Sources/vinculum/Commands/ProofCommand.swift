@@ -56,7 +56,8 @@ struct ProofGet: VinculumCommand {
             let proven = try await client.state(at: bytes)
             proof = .state(try CertifiedStateProof(proven))
         }
-        let bytes = proof.encoded()
+        let height = LinkedProof(proof).header.height
+        let bytes = LinkedProof(proof, handovers: try await HeaderWalk.lead(to: height, of: client)).encoded()
         try DurableFile.replace(destination, with: bytes)
         output.emit(
             "proof-get", CBORMap([("file", .text(destination)), ("byte_count", .unsigned(UInt64(bytes.count)))])
@@ -72,9 +73,8 @@ struct ProofVerify: VinculumCommand {
             why: "Checks the validators' signatures under the header and the path from it to the value.",
             examples: [("vinculum proof verify payment.proof --genesis genesis.dagcbor", "says what is proven")],
             limits:
-                "Believes the validators of the genesis and no others. There are no others while a chain keeps its "
-                + "first set, as every chain of this version does; a proof made after a change of validators would not "
-                + "verify with the genesis alone.",
+                "Believes the validators of the genesis, and those to whom they have handed over since: the file "
+                + "brings the headers that say so.",
             exits: [.ok, .failed, .usage, .notFound, .notProven]
         ).text)
 
@@ -86,12 +86,13 @@ struct ProofVerify: VinculumCommand {
 
     func execute() async throws -> ExitStatus {
         let bytes = try readBytes(file, limitBytes: 64 << 20)
-        let anchor = TrustAnchor(genesis: try folder.genesis(genesis))
-        let proof: ProofFile
-        do throws(CBORError) { proof = try ProofFile.decode(bytes) } catch {
+        var anchor = TrustAnchor(genesis: try folder.genesis(genesis))
+        let linked: LinkedProof
+        do throws(CBORError) { linked = try LinkedProof.decode(bytes) } catch {
             throw CommandFailure(.notProven, "\(file) cannot be read: \(error)")
         }
-        switch proof {
+        try anchor.take(linked.handovers)
+        switch linked.proof {
         case .state(let state): try report(state, anchor)
         case .transaction(let transaction): try report(transaction, anchor)
         }

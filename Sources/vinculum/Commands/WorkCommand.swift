@@ -38,6 +38,7 @@ struct Work: VinculumCommand {
         let trainer = trainer ?? ConfigurationFiles.shippedTrainer
         let misbehave = misbehave
         let folder = policy.dataFolder
+        let band = policy.sizeBand
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 if policy.dryRun {
@@ -49,7 +50,7 @@ struct Work: VinculumCommand {
                 let site = try await SiteRuntime(
                     policy: policy, service: client, plugins: PluginCatalogue(policy, logger: logger), trainer: trainer,
                     logger: logger
-                ) { honest in misbehave?.work(instead: honest, folder: folder) ?? honest }
+                ) { honest in misbehave?.work(instead: honest, folder: folder, band: band) ?? honest }
                 logger.info("ready as \(site.account)")
                 try await site.run()
             }

@@ -15,6 +15,7 @@ struct Demo: VinculumCommand {
                 ("vinculum demo", "ten sites, thirty rounds, in ./vinculum-demo"),
                 ("vinculum demo --attack 3=flip --attack 7=replay", "choose who cheats, and how"),
                 ("vinculum demo --sites 3 --rounds 2 --json", "a small run, as a document (schema vinculum/demo/1)"),
+                ("vinculum demo --validators 4 --consensus pos", "the same on a ledger that four nodes decide on"),
                 ("vinculum demo --resume", "go on after anything was killed at any moment"),
             ],
             limits: "The seed decides the split of the data, the first model and who cheats; never noise or keys. "
@@ -33,6 +34,11 @@ struct Demo: VinculumCommand {
             "Who cheats: none, drawn (by the seed), or SITE=KIND, as often as wanted; KIND: noise, replay or flip.",
             valueName: "site=kind"))
     var attack: [String] = []
+    @Option(help: "How many nodes decide on blocks, 1 to 7.") var validators: Int?
+    @Option(
+        help: ArgumentHelp(
+            "Who orders the blocks: solo, pos or poc; pos where there are several validators.", valueName: "engine"))
+    var consensus: ChainConsensus?
     @Flag(help: "Go on with the run in the folder, wherever it was stopped.") var resume = false
     @OptionGroup var output: OutputOptions
 
@@ -46,7 +52,8 @@ struct Demo: VinculumCommand {
         do throws(DemoOptions.Misuse) {
             options = try DemoOptions(
                 sites: sites ?? Self.defaultSites, rounds: rounds ?? Self.defaultRounds,
-                seed: seed ?? Self.defaultSeed, attacks: attack)
+                seed: seed ?? Self.defaultSeed, attacks: attack, validators: validators ?? 1,
+                consensus: consensus ?? ((validators ?? 1) > 1 ? .pos : .solo))
         } catch {
             throw CommandFailure(.usage, error.description, hint: "`vinculum demo --help` has examples")
         }
@@ -105,6 +112,12 @@ struct Demo: VinculumCommand {
         if sites != nil, asked.sites != prepared.sites { throw refuse("\(prepared.sites) sites") }
         if rounds != nil, asked.rounds != prepared.rounds { throw refuse("\(prepared.rounds) rounds") }
         if seed != nil, asked.seed != prepared.seed { throw refuse("seed \(prepared.seed)") }
+        if validators != nil, asked.validators != prepared.validators {
+            throw refuse("\(prepared.validators) validators")
+        }
+        if consensus != nil, asked.consensus != prepared.consensus {
+            throw refuse("--consensus \(prepared.consensus.rawValue)")
+        }
         if !attack.isEmpty, asked.attack != prepared.attack { throw refuse("another --attack") }
     }
 }

@@ -12,6 +12,8 @@ struct DemoConfiguration: Sendable {
     let aggregator: AccountID
     /// Where tasks run, if not in the sites' folders.
     let taskFolder: String?
+    /// Nil where one node decides alone.
+    let network: DemoNetwork?
 
     // What is paid, in tokens.
     static let requesterTokens: UInt64 = 10_000
@@ -24,12 +26,35 @@ struct DemoConfiguration: Sendable {
             "node.data_folder": .text("."), "node.key_file": .text("keys/node.key"),
             "node.genesis_file": .text("../genesis.dagcbor"),
             "ledger.snapshot_every_blocks": .integer(200), "aggregator.key_file": .text("keys/aggregator.key"),
-            "objects.folder": .text("objects"), "api.unix_socket": .text("api.sock"), "api.tcp_port": .integer(0),
-            "plugins.folder": .text(tools.pluginFolder),
+            // The demo measures the model of every round, also when it goes on after the job has ended.
+            "objects.folder": .text("objects"), "objects.remove_settled": .boolean(false),
+            "api.unix_socket": .text("api.sock"), "api.tcp_port": .integer(0),
         ]
-        if let keys = tools.trustedKeysFolder { values["plugins.trusted_keys_folder"] = .text(keys) }
+        values.merge(common(1)) { one, _ in one }
         return ConfigurationText.file(
             NodeConfiguration.schema, heading: "The demo's node: it keeps the ledger, and aggregates.", values)
+    }
+
+    /// Another validator: it decides, and does nothing else.
+    func validator(_ number: Int) -> String {
+        var values: [String: ConfigurationValue] = [
+            "node.data_folder": .text("."), "node.key_file": .text("keys/node.key"),
+            "node.genesis_file": .text("../../genesis.dagcbor"), "objects.folder": .text("objects"),
+            "api.unix_socket": .text("api.sock"), "api.tcp_port": .integer(0),
+        ]
+        values.merge(common(number)) { one, _ in one }
+        return ConfigurationText.file(
+            NodeConfiguration.schema, heading: "A validator of the demo: it decides on blocks with the others.", values)
+    }
+
+    private func common(_ number: Int) -> [String: ConfigurationValue] {
+        var values: [String: ConfigurationValue] = ["plugins.folder": .text(tools.pluginFolder)]
+        if let keys = tools.trustedKeysFolder { values["plugins.trusted_keys_folder"] = .text(keys) }
+        if let network {
+            values["network.listen"] = .list([.text(network.address(number))])
+            values["network.peers"] = .list(network.peers(of: number).map { .text($0) })
+        }
+        return values
     }
 
     func site(_ site: DemoPlan.Site, band: Int, epsilonTotal: Double, trainer: Digest) -> String {

@@ -11,7 +11,6 @@ struct DemoFolder: Sendable {
     var preparing: String { "\(root)/demo.preparing" }
     var node: String { "\(root)/node" }
     var nodeConfiguration: String { "\(node)/node.toml" }
-    var nodeKey: String { "\(node)/keys/node.key" }
     var aggregatorKey: String { "\(node)/keys/aggregator.key" }
     var nodeSocket: String { "\(node)/api.sock" }
     var genesis: String { "\(root)/genesis.dagcbor" }
@@ -26,6 +25,10 @@ struct DemoFolder: Sendable {
     var proof: String { "\(root)/payment.proof" }
     var requesterKey: String { "\(root)/requester/requester.key" }
 
+    /// The folder of a validator that is not the demo's own node: from 2.
+    func validator(_ number: Int) -> String { "\(root)/validators/\(Self.validatorName(number))" }
+    static func validatorName(_ number: Int) -> String { "validator-0\(number)" }
+
     func site(_ name: String) -> String { "\(root)/sites/\(name)" }
     func siteKey(_ name: String) -> String { "\(site(name))/keys/site.key" }
     func sitePolicy(_ name: String) -> String { "\(site(name))/site.toml" }
@@ -35,7 +38,8 @@ struct DemoFolder: Sendable {
 
     /// What preparation and running make directly below the root, and nothing else is ever removed.
     private static let entries = [
-        "node", "public", "test", "baselines", "logs", "requester", "sites", "genesis.dagcbor", "job.toml",
+        "node", "public", "test", "baselines", "logs", "requester", "sites", "validators", "genesis.dagcbor",
+        "job.toml",
     ]
 
     /// The part of the folder's path that another user may not pass, if root starts the demo: tasks then run as

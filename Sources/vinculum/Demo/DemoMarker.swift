@@ -4,7 +4,7 @@ import Node
 /// `demo.json`: a prepared demo, written when everything else is in place. What differs between two runs with one
 /// seed is keys and noise, never this plan.
 struct DemoMarker: Codable, Hashable, Sendable {
-    static let schemaName = "vinculum/demo-plan/1"
+    static let schemaName = "vinculum/demo-plan/2"
 
     struct Site: Codable, Hashable, Sendable {
         var account: String

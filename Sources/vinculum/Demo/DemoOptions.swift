@@ -13,8 +13,12 @@ struct DemoOptions: Codable, Hashable, Sendable {
     var rounds: Int
     var seed: UInt64
     var attack: Attack
+    /// Nodes that decide on blocks.
+    var validators = 1
+    var consensus = ChainConsensus.solo
 
     static let siteRange = 3...20
+    static let validatorRange = 1...7
     static let roundRange = 1...100
 
     /// A request that makes no sense, in words for the command line.
@@ -22,13 +26,25 @@ struct DemoOptions: Codable, Hashable, Sendable {
         let description: String
     }
 
-    init(sites: Int, rounds: Int, seed: UInt64, attacks: [String]) throws(Misuse) {
+    init(
+        sites: Int, rounds: Int, seed: UInt64, attacks: [String], validators: Int = 1, consensus: ChainConsensus = .solo
+    ) throws(Misuse) {
         guard Self.siteRange.contains(sites) else {
             throw Misuse(description: "--sites is from \(Self.siteRange.lowerBound) to \(Self.siteRange.upperBound)")
         }
         guard Self.roundRange.contains(rounds) else {
             throw Misuse(description: "--rounds is from \(Self.roundRange.lowerBound) to \(Self.roundRange.upperBound)")
         }
+        guard Self.validatorRange.contains(validators) else {
+            throw Misuse(
+                description: "--validators is from \(Self.validatorRange.lowerBound) to "
+                    + "\(Self.validatorRange.upperBound)")
+        }
+        guard validators == 1 || consensus != .solo else {
+            throw Misuse(description: "solo has one validator: give --consensus pos or poc with --validators")
+        }
+        self.validators = validators
+        self.consensus = consensus
         self.sites = sites
         self.rounds = rounds
         self.seed = seed

@@ -27,10 +27,14 @@ struct DemoPreparation: Sendable {
         let taskFolder = try folder.makeTaskFolder()
         let configuration = DemoConfiguration(
             folder: folder, tools: tools, plan: plan, task: data.task, requester: keys.requester,
-            aggregator: keys.aggregator, taskFolder: taskFolder)
+            aggregator: keys.aggregator, taskFolder: taskFolder,
+            network: keys.validators.count > 1 ? try DemoNetwork(peers: keys.peers) : nil)
 
         try writeGenesis(keys)
         try write(configuration.node, to: folder.nodeConfiguration)
+        for number in 1...keys.validators.count where number > 1 {
+            try write(configuration.validator(number), to: "\(folder.validator(number))/node.toml")
+        }
         let sites = try writeSites(plan, data, keys, configuration, trainer)
         let (model, holdout) = try writePublic(data)
         try write(
@@ -48,7 +52,10 @@ struct DemoPreparation: Sendable {
     // MARK: Keys and genesis
 
     private struct Keys {
-        var validator: PublicKey
+        /// The demo's own node first.
+        var validators: [PublicKey]
+        /// The peer ids of the validators' nodes.
+        var peers: [String]
         var requester: AccountID
         var aggregator: AccountID
         var sites: [AccountID]
@@ -62,8 +69,11 @@ struct DemoPreparation: Sendable {
             try key.save(to: path)
             return key.publicKey
         }
+        let places = (1...options.validators).map { $0 == 1 ? folder.node : folder.validator($0) }
         return Keys(
-            validator: try make(folder.nodeKey), requester: AccountID(try make(folder.requesterKey)),
+            validators: try places.map { try make("\($0)/keys/node.key") },
+            peers: try places.map { NetworkIdentity.peer(of: try make("\($0)/keys/network.key")) },
+            requester: AccountID(try make(folder.requesterKey)),
             aggregator: AccountID(try make(folder.aggregatorKey)),
             sites: try plan.sites.map { AccountID(try make(folder.siteKey($0.name))) })
     }
@@ -74,8 +84,8 @@ struct DemoPreparation: Sendable {
             [Transfer(to: keys.requester, amount: Amount(tokens: DemoConfiguration.requesterTokens))]
             + keys.sites.map { Transfer(to: $0, amount: site) }
         let genesis = Genesis(
-            name: "vinculum-demo", timeMilliseconds: WallClock.milliseconds(), engine: "org.vinculum.consensus-solo",
-            validators: ValidatorSet(solo: keys.validator),
+            name: "vinculum-demo", timeMilliseconds: WallClock.milliseconds(), engine: options.consensus.engine,
+            validators: try options.consensus.validators(keys.validators),
             sections: CBORMap([(key: TokensModule.name, value: try TokensGenesis(allocations: allocations).section())]))
         try DurableFile.replace(folder.genesis, with: genesis.encoded())
     }

@@ -160,7 +160,7 @@ struct DemoReportBuilder: Sendable {
 
     private static func meaning(_ reason: SiteReason) -> String {
         switch reason {
-        case .budgetExhausted: "what the owner's policy lets this data spend is used up"
+        case .budgetExhausted: "the budget that the owner's policy gives is used up"
         case .localBudgetExhausted: "the site's own books say that the budget is used up"
         case .guaranteeTooWeak: "the policy asks for a stronger guarantee"
         case .dataUnavailable: "the site cannot reach its data"

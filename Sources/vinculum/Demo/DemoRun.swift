@@ -89,6 +89,13 @@ struct DemoRun: Sendable {
         keeper.start(
             .init(
                 name: "node", arguments: ["run", "--config", folder.nodeConfiguration], log: folder.log("node")))
+        for number in 1...marker.plan.options.validators where number > 1 {
+            let name = DemoFolder.validatorName(number)
+            keeper.start(
+                .init(
+                    name: name, arguments: ["run", "--config", "\(folder.validator(number))/node.toml"],
+                    log: folder.log(name)))
+        }
     }
 
     private func startSites(_ keeper: ChildKeeper) {

@@ -63,16 +63,17 @@ struct DemoTable {
 
     private var guarantee: [String] {
         let guarantee = report.guarantee
-        return [
+        let limit = HumanUnits.fixed(guarantee.epsilonLimit, decimals: 2)
+        let clip = HumanUnits.fixed(guarantee.clip, decimals: 0)
+        let noise = HumanUnits.fixed(guarantee.noiseMultiplier, decimals: 2)
+        let unit =
             "  Unit: one \(guarantee.unit); neighbours: \(guarantee.relation); against: \(guarantee.adversary); "
-                + "delta: \(guarantee.delta); epsilon: at most "
-                + "\(HumanUnits.fixed(guarantee.epsilonLimit, decimals: 2)) a site.",
-            "  Inside the site: each record's gradient clipped to norm "
-                + "\(HumanUnits.fixed(guarantee.clip, decimals: 0)), then "
-                + "discrete Gaussian noise of "
-                + "\(HumanUnits.fixed(guarantee.noiseMultiplier, decimals: 2)) x sensitivity.",
-            "  Noise and keys come from the system's random source, never from the seed.",
-        ]
+            + "delta: \(guarantee.delta); epsilon: at most \(limit) a site."
+        let mechanism =
+            "  Inside the site: each record's gradient clipped to norm \(clip), then discrete Gaussian noise of "
+            + "\(noise) x sensitivity."
+        let source = "  Noise and keys come from the system's random source, never from the seed."
+        return [unit, mechanism, source].flatMap { Self.wrapped($0) }
     }
 
     // MARK: Sites

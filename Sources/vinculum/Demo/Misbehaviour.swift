@@ -13,9 +13,11 @@ enum Misbehaviour: String, CaseIterable, Sendable {
     case replay
 
     /// The work of a site that misbehaves so.
-    func work(instead honest: any RoundWork, folder: String) -> any RoundWork {
+    ///
+    /// - Parameter band: the site's public size band, which its updates have to name.
+    func work(instead honest: any RoundWork, folder: String, band: Int) -> any RoundWork {
         switch self {
-        case .noise: NoiseInsteadOfWork(honest: honest)
+        case .noise: NoiseInsteadOfWork(honest: honest, band: band)
         case .replay: ReplayedWork(honest: honest, memory: "\(folder)/first-update")
         }
     }
@@ -24,6 +26,7 @@ enum Misbehaviour: String, CaseIterable, Sendable {
 /// An update of the right form that holds nothing but noise of the planned size.
 private struct NoiseInsteadOfWork: RoundWork {
     let honest: any RoundWork
+    let band: Int
 
     func cost(of terms: JobTerms) async throws -> CostVector { try await honest.cost(of: terms) }
 
@@ -35,7 +38,7 @@ private struct NoiseInsteadOfWork: RoundWork {
         let values = (0..<terms.architecture.parameterCount).map { _ in Int64((generator.normal() * scale).rounded()) }
         let update = try ReleasedUpdate(
             sum: values, architecture: terms.architecture, scaleBits: terms.scaleBits, clip: terms.clip,
-            recordBand: 1_000, noiseUnits: Int64(clamping: terms.noiseUnits))
+            recordBand: band, noiseUnits: Int64(clamping: terms.noiseUnits))
         return PreparedUpdate(
             bytes: try update.safetensors().encoded(), cost: try await honest.cost(of: assignment.terms))
     }
@@ -57,4 +60,8 @@ private struct ReplayedWork: RoundWork {
         try DurableFile.replace(memory, with: first.bytes)
         return first
     }
+
+    func finish(_ job: Digest) async { await honest.finish(job) }
+
+    func stop() async { await honest.stop() }
 }

@@ -19,9 +19,10 @@ struct SigningChain: Sendable {
 }
 
 /// What a node says of the state, believed only with a proof under a genesis.
-struct ProvenState {
+final class ProvenState {
     let service: any NodeService
-    let anchor: TrustAnchor
+    /// Comes along with the chain's changes of validators.
+    private var anchor: TrustAnchor
 
     init(_ service: any NodeService, _ genesis: Genesis) {
         self.service = service
@@ -43,6 +44,7 @@ struct ProvenState {
             throw CommandFailure(.notProven, "the node's proof is for another path")
         }
         let height = proof.certified.header.height
+        try await anchor.follow(to: proof.certified.header, of: service)
         switch try proof.verify(anchor) {
         case .value(let value): return (value, height)
         case .absent: return (nil, height)
@@ -55,12 +57,6 @@ extension CertifiedStateProof {
     /// As a node hands it out.
     init(_ proven: ProvenValue) throws(CBORError) {
         self.init(certified: try Ledger.CertifiedHeader(proven.anchor), proof: try StateProof.decode(proven.proof))
-    }
-}
-
-extension Ledger.CertifiedHeader {
-    init(_ encoded: Node.CertifiedHeader) throws(CBORError) {
-        self.init(header: try Header.decode(encoded.header), certificate: try Certificate.decode(encoded.certificate))
     }
 }
 
@@ -87,10 +83,35 @@ extension FolderOptions {
 
 /// Headers that a node serves, one after another.
 enum HeaderWalk {
+    /// A header as a node serves it.
+    struct Served {
+        let certified: Ledger.CertifiedHeader
+        /// To whom it hands over, where they are others than those who certify it.
+        let newValidators: ValidatorSet?
+    }
+
+    /// The handovers that lead from the genesis to the validators of a height; none for the first.
+    static func lead(to first: UInt64, of service: any NodeService) async throws -> [Handover] {
+        var handovers: [Handover] = []
+        var height: UInt64 = 0
+        while first > 1 {
+            let page = try await service.handovers(from: height, limit: 100)
+            for encoded in page {
+                let handover = try Handover(encoded)
+                guard handover.certified.header.height < first else { return handovers }
+                handovers.append(handover)
+            }
+            guard let last = handovers.last?.certified.header.height, last >= height, !page.isEmpty else { break }
+            height = last + 1
+        }
+        return handovers
+    }
+
     /// Throws where the node ends early: what is left out could be anything.
+    ///
     static func forEach(
         from first: UInt64, through last: UInt64, of service: any NodeService,
-        _ body: (Ledger.CertifiedHeader) async throws -> Void
+        _ body: (Served) async throws -> Void
     ) async throws {
         var height = first
         while height <= last {
@@ -100,13 +121,19 @@ enum HeaderWalk {
             }
             for encoded in page {
                 let certified: Ledger.CertifiedHeader
-                do throws(CBORError) { certified = try Ledger.CertifiedHeader(encoded) } catch {
+                let validators: ValidatorSet?
+                do throws(CBORError) {
+                    certified = try Ledger.CertifiedHeader(encoded)
+                    validators = try encoded.newValidators.map { (bytes) throws(CBORError) in
+                        try ValidatorSet.decode(bytes)
+                    }
+                } catch {
                     throw CommandFailure(.notProven, "block \(height) cannot be read: \(error)")
                 }
                 guard certified.header.height == height, height <= last else {
                     throw CommandFailure(.notProven, "the node gave block \(certified.header.height), not \(height)")
                 }
-                try await body(certified)
+                try await body(Served(certified: certified, newValidators: validators))
                 height += 1
             }
         }

@@ -2,6 +2,7 @@ import Federation
 import Ledger
 import Market
 import Privacy
+import Staking
 import Tokens
 
 /// Result codes of receipts in words: the ledger's own and those of the modules.
@@ -13,7 +14,7 @@ enum TransactionResult {
         if let name = ResultCode(rawValue: code).ledgerName ?? tokens[code] { return name }
         let name =
             FederationCode(rawValue: code).map { "\($0)" } ?? PrivacyCode(rawValue: code).map { "\($0)" }
-            ?? MarketCode(rawValue: code).map { "\($0)" }
+            ?? MarketCode(rawValue: code).map { "\($0)" } ?? StakingCode(rawValue: code).map { "\($0)" }
         return name.map { underscored($0) }
     }
 

@@ -21,11 +21,14 @@ struct Vinculum: AsyncParsableCommand {
             CommandGroup(
                 name: "Node",
                 subcommands: [
-                    Init.self, Run.self, Work.self, Status.self, Wait.self, Config.self, Doctor.self, Version.self,
+                    Init.self, Run.self, Work.self, Status.self, Wait.self, Config.self, Doctor.self, Backup.self,
+                    Restore.self, Version.self,
                 ]),
             CommandGroup(
                 name: "Ledger",
-                subcommands: [Account.self, Transact.self, Job.self, MarketTask.self, Proof.self, LedgerCommand.self]),
+                subcommands: [
+                    Account.self, Transact.self, Stake.self, Job.self, MarketTask.self, Proof.self, LedgerCommand.self,
+                ]),
             CommandGroup(name: "Network", subcommands: [Peers.self, NetworkCommand.self]),
             CommandGroup(name: "Plugins", subcommands: [Plugin.self]),
             CommandGroup(name: "See it work", subcommands: [Demo.self]),

@@ -88,6 +88,15 @@ struct CommandFailure: Error {
         case let error as TrustError: self.init(.notProven, error.description)
         case let error as LightClientError: self.init(.notProven, error.description)
         case let error as UnusableTerms: self.init(.configuration, error.reason, field: error.field)
+        case let error as BackupError:
+            let status: ExitStatus =
+                switch error.code {
+                case .notABackup, .cut, .damaged, .wrongChain: .notProven
+                case .exists: .exists
+                case .inUse, .outside: .failed
+                }
+            self.init(status, error.description)
+            code = error.code.rawValue
         case let error as FileError: self.init(error.code == ENOENT ? .notFound : .failed, error.description)
         case let error as TrainingError:
             self.init(error.code == .fileUnavailable ? .notFound : .failed, error.description, field: error.place)
@@ -103,7 +112,7 @@ extension CommandFailure {
         let status: ExitStatus =
             switch error.code {
             case .notFound: .notFound
-            case .abi, .digest, .signature, .downgrade: .notProven
+            case .abi, .digest, .signature, .downgrade, .symbols: .notProven
             case .manifest, .service, .setting: .configuration
             case .exists: .exists
             default: .failed

@@ -15,9 +15,13 @@ enum Console {
     }
 
     /// Columns of the terminal; 100 where that cannot be known.
-    static var width: Int {
+    static var width: Int { width(of: STDOUT_FILENO) }
+    /// The same for standard error.
+    static var errorsWidth: Int { width(of: STDERR_FILENO) }
+
+    private static func width(of descriptor: Int32) -> Int {
         var size = winsize()
-        guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 20 else { return 100 }
+        guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 20 else { return 100 }
         return Int(size.ws_col)
     }
 

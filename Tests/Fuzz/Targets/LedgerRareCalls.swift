@@ -1,5 +1,6 @@
 import Federation
 import Ledger
+import LedgerSupport
 import Market
 import Primitives
 import Privacy
@@ -40,6 +41,11 @@ extension LedgerScript {
             call("market", "advance", TaskBody(task: task), from: 99, flags: 1),
             call("market", "answer", AnswerBody(task: task, result: result, salt: salt), from: 1),
         ]
+            + Self.rareStakingCalls().map {
+                LedgerCall(
+                    sender: UInt8(Self.senders.firstIndex(of: $0.key) ?? 0), action: index("staking", $0.action),
+                    body: $0.body)
+            }
     }
 
     private func call(
@@ -47,6 +53,10 @@ extension LedgerScript {
     ) -> LedgerCall {
         LedgerCall(
             sender: UInt8(Self.senders.firstIndex(of: key) ?? 0),
-            action: UInt8(Self.actions.firstIndex { $0 == (module, action) } ?? 0), flags: flags, body: body.encoded())
+            action: index(module, action), flags: flags, body: body.encoded())
+    }
+
+    private func index(_ module: String, _ action: String) -> UInt8 {
+        UInt8(Self.actions.firstIndex { $0 == (module, action) } ?? 0)
     }
 }

@@ -1,9 +1,11 @@
 import Federation
 import Ledger
+import LedgerSupport
 import Market
 import Primitives
 import Privacy
 import Reputation
+import Staking
 import Tokens
 
 /// One call of a program that the ledger is fuzzed with.
@@ -51,7 +53,7 @@ struct LedgerScript {
     static let senders: [UInt64] = [1, 2, 11, 12, 13, 31, 32, 33, 99]
     static let auditors: [UInt64] = [31, 32, 33]
     static let modules: [any LedgerModule] = [
-        TokensModule(), ReputationModule(), PrivacyModule(), FederationModule(), MarketModule(),
+        TokensModule(), ReputationModule(), StakingModule(), PrivacyModule(), FederationModule(), MarketModule(),
     ]
     static let actions: [(module: String, action: String)] = modules.flatMap { module in
         module.actions.map { (module.name, $0.name) }
@@ -65,7 +67,10 @@ struct LedgerScript {
         }
         ledger = try LedgerHarness(
             modules: Self.modules,
-            sections: CBORMap([(key: "tokens", value: try TokensGenesis(allocations: allocations).section())]),
+            sections: CBORMap([
+                (key: "tokens", value: try TokensGenesis(allocations: allocations).section()),
+                (key: "staking", value: try Self.stakingGenesis.section()),
+            ]),
             invariant: Supply.checkConservation)
     }
 
@@ -81,7 +86,10 @@ struct LedgerScript {
 
     private struct Stop: Error {}
 
-    private mutating func send(
+    /// A block without transactions.
+    mutating func wait() throws { try ledger.block() }
+
+    mutating func send(
         _ module: String, _ action: String, _ body: some CBORCodable, from key: UInt64, _ isEnough: (Self) -> Bool
     ) throws {
         if isEnough(self) { throw Stop() }
@@ -107,6 +115,7 @@ struct LedgerScript {
         try send("tokens", "transfer-batch", batch, from: 99, isEnough)
         try playFederation(isEnough)
         try playMarket(isEnough)
+        try playStaking(isEnough)
         let keys = [UInt64](3...4).map { Authorisation.WeightedKey(LedgerHarness.key($0).publicKey) }
         let authorisation = try Authorisation(keys: keys.sorted { $0.key < $1.key }, threshold: 1)
         try send("tokens", "open-multisignature", authorisation, from: 99, isEnough)

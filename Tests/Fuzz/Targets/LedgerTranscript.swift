@@ -1,4 +1,5 @@
 import Ledger
+import LedgerSupport
 import Primitives
 
 /// What a ledger does, block by block, as text: two processes that disagree anywhere have different texts.

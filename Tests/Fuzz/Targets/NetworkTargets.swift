@@ -6,13 +6,13 @@ extension FuzzGroups {
     /// What peers send, and what is kept of them.
     package static let network = FuzzGroup(
         "network",
-        "multistream, Noise and Yamux, protobufs of gossip and routing, DNS messages, addresses, peers' files",
+        "multistream, Noise and Yamux, protobufs of gossip and routing, DNS messages, addresses, peers' files, snapshots",
         lengthLimit: 4_096,
         words: ["/multistream/1.0.0\n", "/yamux/1.0.0\n", "ls\n", "na\n", "/ip4/", "/p2p/", "/tcp/"],
         targets: [
             multistream, noise, yamux, gossip, kademlia, multicastDNS, peersRequest, peersResponse, addressBook,
-            conduct,
-            address, peerID,
+            conduct, signedRecord, address, peerID, snapshotRequest, snapshotOffers, snapshotManifest, linkedHeader,
+            stateChunk, backupIndex, consensusMessage, consensusHello,
         ])
 
     private static let key = SecretKey(seed: [UInt8](repeating: 7, count: 32)) ?? .generate()
@@ -132,6 +132,18 @@ extension FuzzGroups {
             guard (try? AddressBook(decoding: book.encoded()))?.addressCount == book.addressCount else {
                 throw FuzzFinding("what is kept does not come back")
             }
+        })
+
+    private static let signedRecord = FuzzTarget(
+        "signed peer record",
+        seeds: {
+            let place = try Multiaddr(text: "/ip4/192.0.2.1/tcp/4001")
+            return [SignedPeerRecord(key, sequence: 7, addresses: [place]).envelope]
+        },
+        run: { bytes throws(FuzzFinding) in
+            guard let record = try? SignedPeerRecord(envelope: bytes) else { return }
+            // Nobody else has the key.
+            guard record.peer == peer else { throw FuzzFinding("a record of \(record.peer) that nobody signed") }
         })
 
     private static let conduct = FuzzTarget(

@@ -50,23 +50,38 @@ extension FuzzGroups {
         seeds: {
             let certified = CertifiedHeader(header: RecordPool.header, certificate: RecordPool.certificate)
             let block = ExportedBlock(certified: certified, transactions: [RecordPool.transaction.encoded])
-            let head = BlockFile.head(chain: RecordPool.genesis.chain, first: RecordPool.header.height)
-            return [head, head + block.encoded()]
+            let (chain, height) = (RecordPool.genesis.chain, RecordPool.header.height)
+            let head = BlockFile.head(chain: chain, first: height)
+            let led = BlockFile.head(chain: chain, first: height, handovers: [handover])
+            return [head, head + block.encoded(), led + block.encoded()]
         },
         run: { bytes throws(FuzzFinding) in
             var verifier = BlockSequenceVerifier(genesis: RecordPool.genesis)
             var blocks: [ExportedBlock] = []
+            var handovers: [Handover] = []
             let isRead =
-                (try? BlockFile.read(bytes, chain: RecordPool.genesis.chain) { block throws(TrustError) in
+                (try? BlockFile.read(
+                    bytes, chain: RecordPool.genesis.chain,
+                    lead: { (found) throws(TrustError) in
+                        handovers = found
+                        try? verifier.take(found)
+                    }
+                ) { block throws(TrustError) in
                     blocks.append(block)
                     try? verifier.verify(block)
                 }) != nil
             guard isRead, let first = blocks.first else { return }
-            let head = BlockFile.head(chain: RecordPool.genesis.chain, first: first.certified.header.height)
+            let head = BlockFile.head(
+                chain: RecordPool.genesis.chain, first: first.certified.header.height, handovers: handovers)
             guard head + blocks.flatMap({ $0.encoded() }) == bytes else {
                 throw FuzzFinding("decodes, and encodes to other bytes")
             }
         })
+
+    /// To the same validators, since nobody else is in the pool.
+    static let handover = Handover(
+        certified: CertifiedHeader(header: RecordPool.header, certificate: RecordPool.certificate),
+        validators: RecordPool.genesis.validators)
 
     static func proofFiles() throws -> [ProofFile] {
         let tree = makeTree()
@@ -87,12 +102,17 @@ extension FuzzGroups {
     }
 
     private static let proofFile = FuzzTarget(
-        "proof file", seeds: { try proofFiles().map { $0.encoded() } },
+        "proof file",
+        seeds: {
+            let files = try proofFiles()
+            return files.map { $0.encoded() } + files.map { LinkedProof($0, handovers: [handover]).encoded() }
+        },
         run: { bytes throws(FuzzFinding) in
-            guard let file = try? ProofFile.decode(bytes) else { return }
+            guard let file = try? LinkedProof.decode(bytes) else { return }
             guard file.encoded() == bytes else { throw FuzzFinding("decodes, and encodes to other bytes") }
-            let anchor = TrustAnchor(genesis: RecordPool.genesis)
-            switch file {
+            var anchor = TrustAnchor(genesis: RecordPool.genesis)
+            try? anchor.take(file.handovers)
+            switch file.proof {
             case .state(let proof):
                 guard let answer = try? proof.verify(anchor) else { return }
                 guard isTrue(answer, to: proof.proof.question) else {

@@ -1,9 +1,11 @@
 import Federation
 import Ledger
+import LedgerSupport
 import Market
 import Primitives
 import Privacy
 import Reputation
+import Staking
 import Tokens
 
 extension FuzzGroups {
@@ -31,7 +33,17 @@ extension FuzzGroups {
             .record(OfferTerms.self), .record(OfferRecord.self), .record(SubmitTaskBody.self),
             .record(WithdrawOfferBody.self), .record(TaskBody.self), .record(TaskCommitBody.self),
             .record(TaskRevealBody.self), .record(AnswerBody.self), .record(TaskVerdictBody.self),
-            .record(TaskRecord.self), texts,
+            .record(TaskRecord.self),
+            .record(RegisterBody.self), .record(CommissionBody.self), .record(DelegateBody.self),
+            .record(RelockBody.self), .record(UnbondBody.self), .record(EmptyBody.self),
+            .record(ReportBody.self, seeds: [ReportBody(evidence: LedgerScript.contradiction(height: 1))]),
+            .record(StakingParameters.self, seeds: [StakingParameters()]),
+            .record(StakingGenesis.self, seeds: [LedgerScript.stakingGenesis]),
+            .record(ValidatorRecord.self), .record(PositionRecord.self), .record(SharePool.self),
+            .record(RewardPool.self, seeds: [RewardPool()]), .record(ActiveSet.self), .record(EpochState.self),
+            .record(EpochRecord.self),
+            .record(ValidatorSchedule.self), .record(Handover.self, seeds: [handover]),
+            .record(Evidence.self, seeds: [LedgerScript.contradiction(height: 1)]), texts,
         ])
 
     /// Ids, accounts, amounts and content ids as people write them: what parses prints, and parses again, to the same.

@@ -1,5 +1,6 @@
 import Federation
 import Ledger
+import LedgerSupport
 import Primitives
 import Privacy
 import Reputation

@@ -1,5 +1,6 @@
 import Federation
 import Ledger
+import LedgerSupport
 import Logging
 import Primitives
 import Privacy
@@ -51,7 +52,7 @@ struct AggregatorAgentTests {
         await world.setUpdates { key, round in
             let sum = [Int64](repeating: Int64(key) * 1_000 + Int64(round), count: model.parameters.count)
             let update = try ReleasedUpdate(
-                sum: sum, architecture: model.architecture, scaleBits: 14, clip: 1, recordBand: 1)
+                sum: sum, architecture: model.architecture, scaleBits: 14, clip: 1, recordBand: 5_000)
             return try update.safetensors().encoded()
         }
         let id = await world.store(try model.safetensors().encoded())

@@ -1,5 +1,6 @@
 import Federation
 import Ledger
+import LedgerSupport
 import PluginHost
 import Primitives
 import Privacy

@@ -24,12 +24,12 @@ private struct Setting {
         state.round(round, .propose, model: modelID)
         for index in 0..<4 {
             state.member(index, .active, band: bands[index])
-            try reveal(index, try Self.update(sums[index]), round: round)
+            try reveal(index, try Self.update(sums[index], band: Int(bands[index])), round: round)
         }
     }
 
-    static func update(_ sum: [Int64], architecture: String = Self.architecture, bits: Int = 14, band: Int = 1) throws
-        -> [UInt8]
+    static func update(_ sum: [Int64], architecture: String = Self.architecture, bits: Int = 14, band: Int = 2_000)
+        throws -> [UInt8]
     {
         try ReleasedUpdate(
             sum: sum, architecture: DenseArchitecture(architecture), scaleBits: bits, clip: 1, recordBand: band
@@ -84,12 +84,17 @@ struct RoundAggregationTests {
         }
     }
 
-    @Test("a weight that a member claims for itself changes nothing")
-    func claimedBand() async throws {
+    @Test("an update that claims another weight or other noise than the ledger says is malformed")
+    func claims() async throws {
         let setting = try Setting()
-        let honest = try await setting.next()
-        try setting.reveal(0, try Setting.update(setting.sums[0], band: 1_000_000))
-        #expect(try await setting.next().model == honest.model)
+        var loud = try Safetensors.decode(try Setting.update(setting.sums[0], band: 1_000))
+        loud.metadata["noise_units"] = "1"
+        // The numbers of an earlier update under another id would be no replay to the ledger.
+        for bytes in [try Setting.update(setting.sums[0], band: 1_001), loud.encoded()] {
+            try setting.reveal(0, bytes)
+            let error = await #expect(throws: TrainingError.self) { try await setting.next() }
+            #expect(error?.code == .malformed)
+        }
     }
 
     @Test("an update that does not fit is refused by name")
@@ -100,7 +105,8 @@ struct RoundAggregationTests {
         let short = Safetensors(
             tensors: ["sum": try Tensor(shape: [22], .int64([Int64](repeating: 1, count: 22)))],
             metadata: [
-                "architecture": "4-3-2", "scale_bits": "14", "clip": "1.0", "record_band": "1", "noise_units": "0",
+                "architecture": "4-3-2", "scale_bits": "14", "clip": "1.0", "record_band": "2000",
+                "noise_units": "0",
             ])
         var long = short
         long.tensors["sum"] = try Tensor(shape: [24], .int64([Int64](repeating: 1, count: 24)))
@@ -120,7 +126,7 @@ struct RoundAggregationTests {
         for (name, bytes, code) in cases {
             let setting = try Setting()
             // The sums of all others are above zero, so that the largest number overflows.
-            try setting.reveal(1, try Setting.update([Int64](repeating: 1, count: 23)))
+            try setting.reveal(1, try Setting.update([Int64](repeating: 1, count: 23), band: 3_000))
             try setting.reveal(2, bytes)
             let error = await #expect(throws: TrainingError.self, "\(name)") { try await setting.next([1, 2]) }
             #expect(error?.code == code, "\(name): \(error.map { "\($0)" } ?? "")")

@@ -1,8 +1,9 @@
 import Glibc
 import Ledger
+import LedgerSupport
 import Primitives
-import TestSupport
 import Testing
+import TestSupport
 
 @testable import Node
 

@@ -1,7 +1,8 @@
 import Ledger
+import LedgerSupport
 import Primitives
-import TestSupport
 import Testing
+import TestSupport
 import Tokens
 
 @testable import Node

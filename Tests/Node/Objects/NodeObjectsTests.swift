@@ -74,6 +74,32 @@ struct NodeObjectsTests {
         }
     }
 
+    @Test("damage after an object was handed out undamaged is seen all the same, by other bytes or by another file")
+    func damagedLater() async throws {
+        let folder = try TemporaryFolder()
+        let node = try await TestNode(in: folder.root)
+        let bytes = [UInt8](repeating: 5, count: 3_000)
+        let id = CID.of(raw: bytes)
+        for damage in ["in its place", "by another file"] {
+            _ = try await node.runtime.putObject(id, from: BytesSource(bytes))
+            for _ in 0..<2 { #expect(try await node.runtime.object(id) == bytes) }
+            let place = try #require(files(node).first { $0.hasSuffix(id.text) })
+            // Later than the clock's grain.
+            try await Task.sleep(for: .milliseconds(20))
+            if damage == "by another file" {
+                unlink(place)
+                try DurableFile.writeFresh([UInt8](repeating: 6, count: bytes.count), to: place)
+            } else {
+                let descriptor = open(place, O_WRONLY)
+                #expect(pwrite(descriptor, [6] as [UInt8], 1, 700) == 1)
+                close(descriptor)
+            }
+            await #expect(throws: ServiceError(.digestMismatch, "")) {
+                try await node.runtime.getObject(id, into: BytesSink())
+            }
+        }
+    }
+
     @Test("space is taken as bytes come, given back with what fails, and counted once an object")
     func space() throws {
         let folder = try TemporaryFolder()

@@ -1,11 +1,12 @@
 import Dispatch
 import Glibc
 import Ledger
+import LedgerSupport
 import NodeAPI
 import Primitives
 import Storage
-import TestSupport
 import Testing
+import TestSupport
 import Tokens
 
 @testable import Node

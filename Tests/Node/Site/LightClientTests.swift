@@ -1,9 +1,10 @@
 import Federation
 import Ledger
+import LedgerSupport
 import Primitives
 import Synchronization
-import TestSupport
 import Testing
+import TestSupport
 import Tokens
 
 @testable import Node

@@ -1,7 +1,8 @@
 import Ledger
+import LedgerSupport
 import Primitives
-import TestSupport
 import Testing
+import TestSupport
 
 @testable import Node
 

@@ -1,9 +1,10 @@
 import Federation
 import Ledger
+import LedgerSupport
 import Primitives
 import Privacy
-import TestSupport
 import Testing
+import TestSupport
 
 @testable import Node
 

@@ -37,6 +37,21 @@ struct TaskFolderTests {
         #expect(status(folder.path("tasks")).st_mode & 0o777 == 0o711)
     }
 
+    @Test("an input is written again between requests, and a result taken leaves an empty file; links are neither")
+    func serves() throws {
+        var task = try make()
+        try task.add("model", [1, 2, 3], isReplaced: true)
+        try task.replace("model", [4])
+        #expect(try DurableFile.read(task.inputs[0].path) == [4])
+        try DurableFile.writeFresh([7, 8], to: "\(task.output)/sum")
+        #expect(try task.takeResult("sum") == [7, 8])
+        #expect(try DurableFile.read("\(task.output)/sum") == [])
+        symlink(task.inputs[0].path, "\(task.output)/link")
+        #expect(throws: FileError.self) { try task.takeResult("link") }
+        #expect(throws: FileError.self) { try task.replace("../out/link", [9]) }
+        #expect(try DurableFile.read(task.inputs[0].path) == [4])
+    }
+
     @Test("what tasks of an earlier life left is removed, and nothing beside it")
     func leftovers() throws {
         var task = try make("killed")

@@ -12,7 +12,11 @@ enum BuiltPlugins {
         try installed.get().registry
     }
 
+    /// Engines for kernels of tests.
+    static func engines() throws -> PluginRegistry { try installedEngines.get().registry }
+
     private static let installed = Result { try Installed(["privacy-dp", "verify-spotcheck"]) }
+    private static let installedEngines = Result { try Installed(["consensus-pos"]) }
 
     private struct Installed: Sendable {
         /// Kept, so that the folder stays.

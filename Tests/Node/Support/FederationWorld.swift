@@ -1,5 +1,6 @@
 import Federation
 import Ledger
+import LedgerSupport
 import Primitives
 import Privacy
 import Tokens
@@ -17,6 +18,8 @@ actor FederationWorld: StateReader, ObjectReader {
     private var objects: [CID: [UInt8]] = [:]
     /// Every object that was ever stored, in order.
     private(set) var stored: [CID] = []
+    /// Every event, numbered from 1 by its place.
+    private(set) var events: [EventRecord] = []
     /// Every transaction that a gateway brought, in order, with its code.
     private(set) var submitted: [(action: String, code: ResultCode)] = []
     /// Members that are not played.
@@ -74,6 +77,8 @@ actor FederationWorld: StateReader, ObjectReader {
     }
 
     func forget(_ id: CID) { objects[id] = nil }
+    /// What is held now.
+    var held: Set<CID> { Set(objects.keys) }
     func forget(_ job: Digest) { forgotten.insert(job) }
 
     func reader(_ job: Digest) async throws -> JobReader {
@@ -95,8 +100,8 @@ actor FederationWorld: StateReader, ObjectReader {
     // MARK: Writing
 
     func submit(_ transaction: Transaction) throws -> ResultCode {
-        let receipt = try ledger.block([VerifiedTransaction(verifying: transaction)], afterMilliseconds: 10)
-        let code = receipt[0].code
+        let receipts = try ledger.block([VerifiedTransaction(verifying: transaction)], afterMilliseconds: 10)
+        let code = note(receipts[0]).code
         submitted.append((transaction.body.call.action, code))
         return code
     }
@@ -105,12 +110,23 @@ actor FederationWorld: StateReader, ObjectReader {
     func send(_ action: String, _ body: some CBORCodable, from key: UInt64, module: String = "federation") throws
         -> ResultCode
     {
-        try ledger.apply(module, ActionCall(action, body), from: key, afterMilliseconds: 10).code
+        note(try ledger.apply(module, ActionCall(action, body), from: key, afterMilliseconds: 10)).code
     }
 
     @discardableResult
     func sendEncoded(_ action: String, _ body: [UInt8], from key: UInt64, module: String) throws -> ResultCode {
-        try ledger.apply(module, ActionCall(action: action, body: body), from: key, afterMilliseconds: 10).code
+        note(try ledger.apply(module, ActionCall(action: action, body: body), from: key, afterMilliseconds: 10)).code
+    }
+
+    private func note(_ receipt: Receipt) -> Receipt {
+        for event in receipt.events {
+            events.append(
+                EventRecord(
+                    cursor: EventCursor(sequence: UInt64(events.count + 1)), height: ledger.height,
+                    module: event.module,
+                    kind: event.kind, path: event.path, accounts: event.accounts, payload: event.payload))
+        }
+        return receipt
     }
 
     /// What played members reveal, by key and round; bytes that are no update otherwise.
@@ -125,7 +141,7 @@ actor FederationWorld: StateReader, ObjectReader {
         change(&terms)
         let transaction = try ledger.call(
             "federation", ActionCall("submit", SubmitBody(terms: terms, escrow: try terms.requiredEscrow())), from: 1)
-        let receipt = try ledger.block([transaction])[0]
+        let receipt = note(try ledger.block([transaction])[0])
         guard receipt.isSuccess else { throw Refusal(receipt.code, "submit") }
         jobs.append(transaction.id)
         return transaction.id
@@ -174,7 +190,9 @@ actor FederationWorld: StateReader, ObjectReader {
     }
 
     private func update(_ job: JobReader, _ key: UInt64, _ round: UInt32) throws -> CID {
-        guard let makeUpdate else { return .of(raw: job.job.bytes + [UInt8(key), UInt8(round)]) }
+        guard let makeUpdate else {
+            return .of(raw: job.job.bytes + [UInt8(key), UInt8(truncatingIfNeeded: round), UInt8(round >> 8)])
+        }
         return store(try makeUpdate(key, round))
     }
 
@@ -185,7 +203,9 @@ actor FederationWorld: StateReader, ObjectReader {
             guard let record = try await job.round(round) else { return false }
             let revealed = try await job.submissions(round, of: record).filter { $0.value.state == .revealed }
             let outcomes = revealed.keys.sorted().map {
-                MemberOutcome(member: $0, outcome: .accepted, scoreMillionths: 500_000, evidence: nil)
+                MemberOutcome(
+                    member: $0, outcome: .accepted, scoreMillionths: 500_000,
+                    evidence: store(job.job.bytes + [UInt8(truncatingIfNeeded: round), UInt8(round >> 8), UInt8(key)]))
             }
             try send("verdict", VerdictBody(job: job.job, round: round, outcomes: outcomes), from: key)
         case .confirm(let round):
@@ -208,7 +228,8 @@ actor FederationWorld: StateReader, ObjectReader {
         case .propose(let round):
             guard let record = try await job.round(round) else { return false }
             let accepted = try await job.submissions(round, of: record).filter { $0.value.outcome == .accepted }
-            let model = store([9, UInt8(round)])
+            let model = store(
+                round < 256 ? [9, UInt8(round)] : [9, UInt8(round >> 8), UInt8(truncatingIfNeeded: round)])
             try send(
                 "propose",
                 ProposeBody(

@@ -13,6 +13,7 @@ final class LyingNode: NodeService {
         var receipt: (@Sendable (TransactionReceipt?) -> TransactionReceipt?)?
         var eventFailure: (@Sendable (EventQuery) -> ServiceError?)?
         var listing: (@Sendable (ProvenListing) -> ProvenListing)?
+        var handovers: (@Sendable ([CertifiedHeader]) -> [CertifiedHeader])?
         /// Thrown by every call.
         var failure: ServiceError?
     }
@@ -81,6 +82,12 @@ final class LyingNode: NodeService {
 
     func headers(from height: UInt64, limit: Int) async throws(ServiceError) -> [CertifiedHeader] {
         try await truth.headers(from: height, limit: limit)
+    }
+
+    func handovers(from height: UInt64, limit: Int) async throws(ServiceError) -> [CertifiedHeader] {
+        let lies = try begin("handovers")
+        let handovers = try await truth.handovers(from: height, limit: limit)
+        return lies.handovers?(handovers) ?? handovers
     }
 
     func events(_ query: EventQuery) async throws(ServiceError) -> EventPage {

@@ -19,8 +19,8 @@ struct OneValidator: ConsensusEngine {
 
     mutating func step(_ event: ConsensusEvent) throws(ConsensusFault) -> [ConsensusEffect] {
         switch event.kind {
-        case .start(let height, _, _, _, let key, _, _):
-            (self.height, self.key) = (height, key)
+        case .start(let start):
+            (height, key) = (start.height, start.ownKey)
             return []
         case .transactions(let count, _): return propose(count, event.timeMilliseconds)
         case .proposalBuilt(let height, let round, let headerID, _):
@@ -39,7 +39,7 @@ struct OneValidator: ConsensusEngine {
                     height: vote.height, round: vote.round, headerID: vote.headerID,
                     signatures: [SignedBy(key: key, signature: signature)])
             ]
-        case .voteSigned(_, nil):
+        case .voteSigned(_, nil), .voteUnavailable:
             isBusy = false
             return []
         case .committed(let height, _, _, _, let waiting, _):

@@ -1,5 +1,6 @@
 import Federation
 import Ledger
+import LedgerSupport
 import Logging
 import Primitives
 import Privacy
@@ -169,15 +170,16 @@ final class SiteStage: Sendable {
     /// - Parameter name: another process of the same time needs another log.
     func agent(
         at name: String = "spending.journal", key: UInt64 = SiteStage.key, gateway: WorldGateway? = nil,
-        work: StubWork? = nil, audit: any AuditWork = NoAudit(), rules: SiteRules = Samples.rules(),
-        settings: SiteAgent.Settings = .quick
+        work: StubWork? = nil, roundWork: (any RoundWork)? = nil, audit: any AuditWork = NoAudit(),
+        rules: SiteRules = Samples.rules(), settings: SiteAgent.Settings = .quick
     ) throws -> SiteAgent {
         let gateway = gateway ?? WorldGateway(world: world)
         return SiteAgent(
             gateway: gateway,
             sender: SignedSender(key: LedgerHarness.key(key), lane: 0, gateway: gateway, feeLimit: .zero),
-            policy: rules, work: work ?? self.work, audit: audit, objects: try ObjectStore(folder: objectFolder),
-            log: try SpendingLog(path: folder.path(name)), dataset: FederationWorld.dataset(of: Self.key),
+            policy: rules, work: roundWork ?? work ?? self.work, audit: audit,
+            objects: try ObjectStore(folder: objectFolder),
+            log: try SpendingLog(path: folder.path(name)), dataset: FederationWorld.dataset(of: key),
             logger: Logger(label: "site") { _ in LinesHandler(lines: self.lines) }, settings: settings)
     }
 

@@ -1,4 +1,5 @@
 import Ledger
+import LedgerSupport
 import Logging
 import Primitives
 import Storage
@@ -42,35 +43,42 @@ struct TestNode: Sendable {
     init(
         in folder: String, genesis: Genesis? = nil, validator: SecretKey = TestNode.validator,
         configuration text: String = "[ledger]\ndurability = \"normal\"",
-        engine: (@Sendable (CID) -> any ConsensusEngine)? = nil, revival: EngineRevival? = nil, follows: Bool = false
+        engine: (@Sendable (CID) -> any ConsensusEngine)? = nil, revival: EngineRevival? = nil, follows: Bool = false,
+        joining: StateJoin.Settings = StateJoin.Settings(), chunkByteCount: Int = 1 << 20
     ) async throws {
         let genesis = try genesis ?? TestNode.genesis(validator: validator)
         let configuration = try Self.configuration(folder, text)
         let signal = CommitSignal()
         try DurableFile.makeFolder(folder)
+        let network = try configuration.network()
+        try await NodeRuntime.join(
+            network, genesis: genesis, path: "\(folder)/ledger.sqlite", logger: Self.quiet, settings: joining)
         let kernel = try await SerialThread(name: "kernel") {
             let archive = try LedgerArchive.open(
                 path: "\(folder)/ledger.sqlite", chain: genesis.chain, durability: .normal)
+            archive.snapshotPolicy.blockCount = configuration.snapshotEveryBlocks
+            archive.snapshotPolicy.chunkByteCount = chunkByteCount
             let kernel = try NodeRuntime.kernel(
                 genesis, archive,
                 engine?(genesis.chain) ?? Self.engine(genesis.chain, follows: follows),
                 key: follows ? nil : validator, configuration)
             var host = KernelHost(
                 kernel: kernel, archive: archive, key: follows ? nil : validator, signal: signal, logger: Self.quiet,
-                revival: revival)
+                keepBlocks: configuration.keepBlocks, revival: revival, checkpoint: network.checkpoint)
             host.start()
             return host
         }
         let objects = try ObjectStore(folder: "\(folder)/objects")
-        let network = try await NodeRuntime.startNetwork(
-            try configuration.network(),
+        let running = try await NodeRuntime.startNetwork(
+            network,
             ChainAccess(
                 kernel: kernel, signal: signal, genesis: genesis,
-                ownKey: follows ? SecretKey.generate().publicKey : validator.publicKey), objects, Self.quiet)
+                ownKey: follows ? SecretKey.generate().publicKey : validator.publicKey,
+                databasePath: "\(folder)/ledger.sqlite"), objects, Self.quiet)
         runtime = NodeRuntime(
             configuration: configuration, genesisBytes: genesis.encoded(), chain: genesis.chain, kernel: kernel,
             signal: signal, objects: objects, logger: Self.quiet, plugins: [],
-            validatorKey: validator.publicKey, aggregatorKey: nil, network: network)
+            validatorKey: validator.publicKey, aggregatorKey: nil, network: running)
         self.genesis = genesis
         self.folder = folder
     }

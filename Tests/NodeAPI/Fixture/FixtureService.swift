@@ -24,6 +24,10 @@ package final class FixtureService: NodeService {
 
     package init(objectLimit: UInt64 = 1 << 24) { self.objectLimit = objectLimit }
 
+    /// A transaction that is in a block already, and one that the ledger refuses.
+    package static let decidedEnvelope: [UInt8] = [0x64]
+    package static let refusedEnvelope: [UInt8] = [0x66]
+
     package static let anchor = CertifiedHeader(height: 7, header: [0x81, 0x07], certificate: [0x80])
     package static let metric = MetricDescription(
         name: "vinculum_ledger_height_blocks", kind: .gauge, unit: "blocks", help: "Height of the last block.")
@@ -53,12 +57,13 @@ package final class FixtureService: NodeService {
     package static let network = NetworkStatus(
         isOn: true, id: "12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA",
         addresses: ["/ip4/127.0.0.1/tcp/4001/p2p/12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA"], known: 9,
-        tried: 3, routing: 2, bestHeight: 41, isLowBandwidth: false,
+        tried: 3, routing: 2, bestHeight: 41, isLowBandwidth: false, addressRanges: 1,
         peers: [
             NetworkStatus.Peer(
                 id: "QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N", address: "/ip4/192.0.2.7/tcp/4001",
-                isInbound: false, isConfigured: true, agent: "vinculum/0.1.0", receivedBytes: 12_345, sentBytes: 678,
-                roundTripMicroseconds: 1_500, scoreThousandths: -2_500, meshes: 2, pointsThousandths: 12_000,
+                isInbound: false, isConfigured: true, observed: "/ip4/203.0.113.9/tcp/40112", agent: "vinculum/0.1.0",
+                receivedBytes: 12_345, sentBytes: 678, roundTripMicroseconds: 1_500, scoreThousandths: -2_500,
+                meshes: 2, pointsThousandths: 12_000,
                 offences: [.init(word: "timeout", count: 2)], bannedUntilMilliseconds: nil),
             NetworkStatus.Peer(
                 id: "12D3KooWBtg3aaRMjxwedh83aGiUkwSxDwUZkzuJcfaqUmo7R3pq", address: nil, isInbound: false,
@@ -72,7 +77,8 @@ package final class FixtureService: NodeService {
     package func submit(_ envelope: [UInt8], waitingAtMost wait: Duration) async throws(ServiceError)
         -> SubmissionOutcome
     {
-        if envelope == [0x66] {
+        if envelope == Self.decidedEnvelope { return .decided(Self.receipt(Digest.blake2b256(envelope))) }
+        if envelope == Self.refusedEnvelope {
             throw ServiceError(.refused, "the sequence is wrong", field: "sequence", resultCode: 5)
         }
         state.withLock { $0.submitted.append(envelope) }
@@ -91,8 +97,13 @@ package final class FixtureService: NodeService {
     }
 
     package func transaction(_ reference: TransactionReference) async throws(ServiceError) -> ProvenTransaction {
-        guard case .slot(let slot) = reference, slot < 3 else { throw ServiceError(.notFound, "no such transaction") }
-        if slot == 0 { throw ServiceError(.pruned, "blocks before height 5 are gone") }
+        let slot: UInt64
+        switch reference {
+        case .slot(let number): slot = number
+        case .id(let id): slot = id == .zero ? 1 : .max
+        }
+        guard slot < 3 else { throw ServiceError(.notFound, "no such transaction") }
+        if slot == 0 { throw ServiceError(.pruned, "blocks before height 5 are gone", firstKeptSequence: 9) }
         return ProvenTransaction(
             slot: slot, envelope: [0x01], receipt: Self.receipt(.zero), proof: [0x80], anchor: Self.anchor)
     }
@@ -130,8 +141,13 @@ package final class FixtureService: NodeService {
     package func headers(from height: UInt64, limit: Int) async throws(ServiceError) -> [CertifiedHeader] {
         if state.withLock({ $0.withholdsHeaders }) { return [] }
         return (0..<min(UInt64(limit), 3)).map {
-            CertifiedHeader(height: height + $0, header: [UInt8($0)], certificate: [0xf6])
+            CertifiedHeader(
+                height: height + $0, header: [UInt8($0)], certificate: [0xf6], newValidators: $0 == 1 ? [0x80] : nil)
         }
+    }
+
+    package func handovers(from height: UInt64, limit: Int) async throws(ServiceError) -> [CertifiedHeader] {
+        [CertifiedHeader(height: height, header: [7], certificate: [0xf6], newValidators: [0x80])]
     }
 
     package func events(_ query: EventQuery) async throws(ServiceError) -> EventPage {

@@ -180,7 +180,7 @@ final class GossipNetwork {
             switch effect {
             case .send(let send): if let to = nodes[send.peer] { self.send(send.rpc, from: node, to: to) }
             case .deliver(let delivery): deliver(delivery, to: node)
-            case .connect(let candidates): if followsExchange { exchange(candidates, node) }
+            case .connect(let candidates, _): if followsExchange { exchange(candidates, node) }
             case .cut(let peer, let reason):
                 guard let other = nodes[peer] else { continue }
                 cuts.append((node, other, reason))

@@ -174,7 +174,7 @@ struct GossipRouterTests {
         bench.connect(2)
         bench.put(.applicationScore(GossipNetwork.id(1), -1e6))
         bench.beat()
-        #expect(bench.effects.contains(.connect([.init(peer: GossipNetwork.id(9).bytes, record: nil)])))
+        #expect(bench.effects.contains(.connect([.init(peer: GossipNetwork.id(9).bytes, record: nil)], teller: nil)))
         #expect(!bench.isInMesh(1) && bench.isInMesh(2))
         bench.receive(1) { $0.grafts = ["t"] }
         #expect(bench.sent(1).prunes.count == 1)
@@ -289,13 +289,15 @@ struct GossipRouterTests {
         bench.beat()
         let stranger = GossipRPC.Candidate(peer: GossipNetwork.id(77).bytes, record: [1])
         bench.receive(1) { $0.prunes = [.init(topic: "t", candidates: [stranger])] }
-        #expect(!bench.effects.contains(.connect([stranger])), "a score of zero does not suffice")
+        #expect(
+            !bench.effects.contains(.connect([stranger], teller: GossipNetwork.id(1))),
+            "a score of zero does not suffice")
         bench.put(.applicationScore(GossipNetwork.id(1), 10))
         let known = GossipRPC.Candidate(peer: GossipNetwork.id(2).bytes, record: nil)
         let own = GossipRPC.Candidate(peer: GossipNetwork.id(0).bytes, record: nil)
         let none = GossipRPC.Candidate(peer: [1, 2], record: nil)
         bench.receive(1) { $0.prunes = [.init(topic: "t", candidates: [known, own, none, stranger])] }
-        #expect(bench.effects == [.connect([stranger])])
+        #expect(bench.effects == [.connect([stranger], teller: GossipNetwork.id(1))])
         bench.put(.applicationScore(GossipNetwork.id(1), -50))
         let id = try bench.router.publish([1], to: "t", now: bench.now).id
         bench.receive(1) {

@@ -143,6 +143,8 @@ struct ConnectionHandlerTests {
 
 /// A host that counts. Used on the test's thread, as the embedded channel is.
 private final class Owner: ConnectionOwner, @unchecked Sendable {
+    func measured(_ roundTrip: Duration, of connection: Connection) {}
+    func reserve(_ bytes: Int, for connection: Connection) throws(WireError) -> Bool { false }
     private(set) var admitted = 0
     private(set) var reasons: [WireError] = []
     private let counter = TrafficCounter()

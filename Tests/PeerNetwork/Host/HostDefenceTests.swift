@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 import PeerNetwork
 import Primitives
@@ -146,6 +147,22 @@ struct HostDefenceTests {
         #expect((1...2).contains(pair.dialer.connections.count))
         try await pair.dialer.ping(pair.listener.peer)
         try await pair.listener.ping(pair.dialer.peer)
+        await pair.shutdown()
+    }
+
+    @Test("a call that joins a dial to an address where the peer is no more goes on to its own address")
+    func joinedDialThatFails() async throws {
+        let pair = try await HostPair.hosts()
+        // Takes the connection and says nothing, until it is closed.
+        let (silent, port) = try RawPeer.listenInSilence()
+        let old = Multiaddr(.v4(0x7f00_0001), tcp: port).with(pair.listener.peer)
+        let first = Task { try await pair.dialer.connect(to: old) }
+        try await Task.sleep(for: .milliseconds(100))
+        let second = Task { try await pair.dialer.connect(to: pair.address) }
+        try await Task.sleep(for: .milliseconds(100))
+        close(silent)
+        #expect(try await second.value == pair.listener.peer)
+        _ = await first.result
         await pair.shutdown()
     }
 

@@ -34,7 +34,7 @@ struct PeerHostTests {
         #expect(identity?.observed?.ipAddress == .v4(0x7f00_0001))
         let time = try await pair.dialer.ping(pair.listener.peer)
         #expect(time > .zero)
-        #expect(pair.dialer.roundTrips(to: pair.listener.peer)?.count == 1)
+        #expect(pair.dialer.roundTrips(to: pair.listener.peer)?.count ?? 0 >= 1)
         await pair.shutdown()
     }
 

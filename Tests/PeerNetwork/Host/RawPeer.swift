@@ -10,17 +10,37 @@ final class RawPeer {
         try #require(descriptor >= 0)
         var limit = timeval(tv_sec: 5, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-        // sockaddr_in of Linux: family, port and address in network order, and eight bytes of nothing. In bytes, since
-        // which module the structure's members come from depends on what else is loaded.
-        let family = UInt16(AF_INET)
-        let address: [UInt8] =
-            [UInt8(truncatingIfNeeded: family), UInt8(family >> 8), UInt8(port >> 8), UInt8(truncatingIfNeeded: port)]
-            + [127, 0, 0, 1] + [UInt8](repeating: 0, count: 8)
+        let address = Self.loopback(port: port)
         let descriptor = descriptor
         let status = address.withUnsafeBytes { bytes in
             bytes.withMemoryRebound(to: sockaddr.self) { connect(descriptor, $0.baseAddress, socklen_t(bytes.count)) }
         }
         try #require(status == 0)
+    }
+
+    /// A socket that takes connections on a port that the system chooses, and says nothing.
+    ///
+    /// - Returns: its descriptor, for the caller to close, and the port.
+    static func listenInSilence() throws -> (descriptor: Int32, port: UInt16) {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = loopback(port: 0)
+        let listens = address.withUnsafeMutableBytes { bytes in
+            bytes.withMemoryRebound(to: sockaddr.self) { address in
+                var length = socklen_t(bytes.count)
+                return bind(descriptor, address.baseAddress, length) == 0
+                    && getsockname(descriptor, address.baseAddress, &length) == 0 && listen(descriptor, 4) == 0
+            }
+        }
+        try #require(listens)
+        return (descriptor, UInt16(address[2]) << 8 | UInt16(address[3]))
+    }
+
+    /// Linux's `sockaddr_in`: family, port and address in network order, and eight bytes of nothing. In bytes, since
+    /// which module the structure's members come from depends on what else is loaded.
+    private static func loopback(port: UInt16) -> [UInt8] {
+        let family = UInt16(AF_INET)
+        return [UInt8(truncatingIfNeeded: family), UInt8(family >> 8), UInt8(port >> 8), UInt8(truncatingIfNeeded: port)]
+            + [127, 0, 0, 1] + [UInt8](repeating: 0, count: 8)
     }
 
     deinit { close(descriptor) }

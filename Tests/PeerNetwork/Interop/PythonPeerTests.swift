@@ -81,7 +81,7 @@ struct PythonPeerTests {
         #expect(identity?.agentVersion.contains("py-libp2p") == true, "\(String(describing: identity))")
         #expect(identity?.protocols.contains(PythonPeerTests.echo) == true)
         for _ in 0..<3 { try await host.ping(peer) }
-        #expect(host.roundTrips(to: peer)?.count == 3)
+        #expect(host.roundTrips(to: peer)?.count ?? 0 >= 3)
         let stream = try await host.openStream(to: peer, protocols: [PythonPeerTests.echo])
         let sent = SecureRandom.bytes(count: 1 << 20)
         async let received = stream.readToEnd(limit: sent.count)

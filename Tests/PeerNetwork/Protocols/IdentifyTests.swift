@@ -86,20 +86,23 @@ struct IdentifyTests {
         }
     }
 
-    @Test("answers pings of 32 bytes, on two streams of a peer at most")
+    @Test("answers pings of 32 bytes, and refuses one stream more than a peer may have, at once")
     func pings() async throws {
         try await HostPair.connected { pair in
             var streams: [PeerStream] = []
-            for _ in 0..<2 {
+            for _ in 0..<PeerHost.pingStreamsPerPeer {
                 let stream = try await pair.stream(PeerHost.pingProtocolID)
                 let bytes = SecureRandom.bytes(count: 32)
                 try await stream.write(bytes)
                 #expect(try await stream.read(exactly: 32) == bytes)
                 streams.append(stream)
             }
-            let third = try await pair.stream(PeerHost.pingProtocolID)
-            let error = await #expect(throws: WireError.self) { try await third.read() }
+            let oneMore = try await pair.stream(PeerHost.pingProtocolID)
+            let start = ContinuousClock.now
+            let error = await #expect(throws: WireError.self) { try await oneMore.read() }
             #expect(error?.code == .reset)
+            // Not by the end of its idle time, after a minute.
+            #expect(ContinuousClock.now - start < .seconds(30))
             for stream in streams { stream.close() }
         }
     }

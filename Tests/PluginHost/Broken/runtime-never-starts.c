@@ -45,9 +45,13 @@ static vin_status collect(
     out->usage.state = VIN_TASK_ENDED;
     return VIN_OK;
 }
+static vin_status ask(void *data, uint64_t number, vin_bytes request, uint64_t wait_ms, const vin_sink *answer) {
+    (void)data, (void)number, (void)request, (void)wait_ms, (void)answer;
+    return fail(VIN_ERROR_STATE, "the task does not run");
+}
 static vin_status create(const vin_host *given, vin_bytes id, const vin_instance **out) {
     static const vin_runtime table = {sizeof table, 0,     NULL,  configure, destroy,
-                                      prepare,      start, usage, kill_task, collect};
+                                      prepare,      start, usage, kill_task, collect, ask};
     (void)id;
     host = given;
     *out = (const vin_instance *)&table;

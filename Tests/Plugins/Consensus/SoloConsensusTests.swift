@@ -114,7 +114,7 @@ struct SoloConsensusTests {
         writer.append(
             vin_event_block_committed(
                 event: event(time), height: height, header_id: digest(block), block_time_ms: blockTime,
-                flags: 0, reserved: 0, transactions_waiting: waiting, validators: vin_span()),
+                flags: 0, reserved: 0, transactions_waiting: waiting, validators: vin_span(), threshold: 0),
             kind: UInt32(VIN_EVENT_BLOCK_COMMITTED),
             tails: validators.isEmpty ? [] : [(\.validators, packed)])
         return writer

@@ -8,141 +8,15 @@ import Testing
 /// The sandbox against what is known to go wrong in sandboxes, and against programs that try to get out.
 @Suite("runtime-process", .serialized, .enabled(if: access("/usr/bin/bwrap", X_OK) == 0, "bubblewrap is not installed"))
 struct ProcessRuntimeTests {
-    private struct Ended {
-        var result: vin_task_result
-        var output: String
-        var errors: String
-        var files: [String]
-    }
-
-    /// A runtime behind the interface.
-    private final class Runtime {
-        let host = TestHost()
-        let table: UnsafePointer<vin_runtime>
-        private let temporary: TemporaryFolder
-        var folder: String { temporary.root }
-
-        init() throws {
-            table = try LoadedPlugin(named: "runtime-process").instance(
-                kind: VIN_KIND_RUNTIME, id: "org.vinculum.runtime-process", host: host, as: vin_runtime.self)
-            temporary = try TemporaryFolder()
-            chmod(temporary.root, 0o755)
-        }
-
-        deinit {
-            table.pointee.destroy(table.pointee.plugin_data)
-        }
-
-        /// Prepares `sh -c script` as a task; answers its number.
-        func prepare(
-            _ script: String, limits: vin_task_limits, program: String = "/bin/dash", wrongDigest: Bool = false,
-            digestOf: String? = nil, input: String? = nil
-        ) throws -> UInt64 {
-            let outputPath = folder + "/output"
-            system("rm -rf '\(outputPath)'; mkdir '\(outputPath)'")
-            var number: UInt64 = 0
-            // Copies that live until the call returns; freed below.
-            var kept: [UnsafeMutableBufferPointer<UInt8>] = []
-            func text(_ value: String) -> vin_bytes {
-                let copy = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: value.utf8.count)
-                _ = copy.initialize(from: value.utf8)
-                kept.append(copy)
-                return vin_bytes(data: copy.baseAddress, size: UInt64(copy.count))
-            }
-            defer { for copy in kept { copy.deallocate() } }
-            let arguments = [text("-c"), text(script)]
-            let environment = [text("GREETING=hello")]
-            let inputs = input.map { [vin_task_input(host_path: text($0), inside_path: text("/data"))] } ?? []
-            var task = vin_task()
-            task.struct_size = UInt32(MemoryLayout<vin_task>.size)
-            task.flags = 1
-            task.program = text(program)
-            task.program_digest = wrongDigest ? digest(1) : try Self.digestOfFile(digestOf ?? program)
-            task.output_path = text(outputPath)
-            task.limits = limits
-            let status = arguments.withUnsafeBufferPointer { arguments in
-                environment.withUnsafeBufferPointer { environment in
-                    inputs.withUnsafeBufferPointer { inputs in
-                        task.arguments = arguments.baseAddress
-                        task.arguments_count = UInt64(arguments.count)
-                        task.environment = environment.baseAddress
-                        task.environment_count = UInt64(environment.count)
-                        task.inputs = inputs.baseAddress
-                        task.inputs_count = UInt64(inputs.count)
-                        return table.pointee.prepare(table.pointee.plugin_data, &task, &number)
-                    }
-                }
-            }
-            try host.check(status)
-            return number
-        }
-
-        func start(_ task: UInt64) throws { try host.check(table.pointee.start(table.pointee.plugin_data, task)) }
-
-        func usage(_ task: UInt64, wait: UInt64) throws -> vin_task_usage {
-            var usage = vin_task_usage()
-            usage.struct_size = UInt32(MemoryLayout<vin_task_usage>.size)
-            try host.check(table.pointee.usage(table.pointee.plugin_data, task, wait, &usage))
-            return usage
-        }
-
-        func kill(_ task: UInt64) throws { try host.check(table.pointee.kill(table.pointee.plugin_data, task)) }
-
-        func collect(_ task: UInt64) throws -> Ended {
-            var result = vin_task_result()
-            result.struct_size = UInt32(MemoryLayout<vin_task_result>.size)
-            var errors: [UInt8] = []
-            let (status, output) = collecting { standardOutput in
-                let inner = collecting { standardError in
-                    table.pointee.collect(table.pointee.plugin_data, task, &result, standardOutput, standardError)
-                }
-                errors = inner.1
-                return inner.0
-            }
-            try host.check(status)
-            var files: [String] = []
-            if let directory = opendir(folder + "/output") {
-                while let entry = readdir(directory) {
-                    let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-                    }
-                    if name != "." && name != ".." { files.append(name) }
-                }
-                closedir(directory)
-            }
-            return Ended(
-                result: result, output: String(decoding: output, as: UTF8.self),
-                errors: String(decoding: errors, as: UTF8.self), files: files.sorted())
-        }
-
-        private static func digestOfFile(_ path: String) throws -> vin_digest {
-            let file = try #require(fopen(path, "rb"))
-            defer { fclose(file) }
-            var bytes = [UInt8](repeating: 0, count: 1 << 22)
-            bytes.removeLast(bytes.count - fread(&bytes, 1, bytes.count, file))
-            var digest = [UInt8](repeating: 0, count: 32)
-            crypto_generichash(&digest, 32, bytes, UInt64(bytes.count), nil, 0)
-            return try #require(Bytes32(digest)).digest
-        }
-    }
-
-    fileprivate func limits(
-        memory: UInt64 = 64 << 20, cpu: UInt64 = 5000, wall: UInt64 = 20_000, output: UInt64 = 1 << 20,
-        processes: UInt32 = 12
-    ) -> vin_task_limits {
-        vin_task_limits(
-            memory_bytes: memory, cpu_ms: cpu, wall_ms: wall, output_bytes: output, processes: processes, reserved: 0)
-    }
-
-    private func run(_ script: String, limits: vin_task_limits? = nil, input: String? = nil) throws -> Ended {
-        let runtime = try Runtime()
-        let task = try runtime.prepare(script, limits: limits ?? self.limits(), input: input)
+    private func run(_ script: String, limits: vin_task_limits? = nil, input: String? = nil) throws -> EndedTask {
+        let runtime = try RuntimeHarness()
+        let task = try runtime.prepare(script, limits: limits ?? taskLimits(), input: input)
         try runtime.start(task)
         while try runtime.usage(task, wait: 1000).state != UInt32(VIN_TASK_ENDED) {}
         return try runtime.collect(task)
     }
 
-    private func expect(_ ended: Ended, _ end: Int, _ code: Int, _ place: SourceLocation = #_sourceLocation) {
+    private func expect(_ ended: EndedTask, _ end: Int, _ code: Int, _ place: SourceLocation = #_sourceLocation) {
         #expect(
             ended.result.end == UInt32(end) && ended.result.code == Int32(code),
             "ended \(ended.result.end) with \(ended.result.code): \(ended.errors)", sourceLocation: place)
@@ -185,8 +59,8 @@ struct ProcessRuntimeTests {
 
     @Test("is an unprivileged user outside as well as inside when the node is root", .enabled(if: geteuid() == 0))
     func dropsRoot() throws {
-        let runtime = try Runtime()
-        let task = try runtime.prepare("sleep 4.75", limits: limits())
+        let runtime = try RuntimeHarness()
+        let task = try runtime.prepare("sleep 4.75", limits: taskLimits())
         try runtime.start(task)
         #expect(try runtime.usage(task, wait: 300).state == UInt32(VIN_TASK_RUNNING))
         // Searched from outside the sandbox: no process of the task may be root's.
@@ -210,17 +84,17 @@ struct ProcessRuntimeTests {
 
     @Test("runs the bytes that were checked, also when the program's file is another one by now")
     func runsWhatWasChecked() throws {
-        let runtime = try Runtime()
+        let runtime = try RuntimeHarness()
         let program = runtime.folder + "/program"
         for change in ["cp /bin/dash '\(program)'", "cp /bin/false '\(program)'"] {
             system(change)
-            let task = try runtime.prepare("exit 7", limits: limits(), program: program, digestOf: "/bin/dash")
+            let task = try runtime.prepare("exit 7", limits: taskLimits(), program: program, digestOf: "/bin/dash")
             try runtime.start(task)
             while try runtime.usage(task, wait: 1000).state != UInt32(VIN_TASK_ENDED) {}
             expect(try runtime.collect(task), VIN_TASK_EXITED, 7)
         }
         #expect(throws: Refused.self) {
-            try runtime.prepare("exit 7", limits: limits(), program: program, digestOf: "/bin/true")
+            try runtime.prepare("exit 7", limits: taskLimits(), program: program, digestOf: "/bin/true")
         }
     }
 
@@ -245,10 +119,10 @@ struct ProcessRuntimeTests {
     @Test("names the limit that ended a task: memory, processor time, wall time")
     func namesLimits() throws {
         let hungry = "x=0123456789abcdef; while :; do x=$x$x; done"
-        expect(try run(hungry, limits: limits(memory: 48 << 20)), VIN_TASK_LIMIT, VIN_LIMIT_MEMORY)
-        expect(try run("while :; do :; done", limits: limits(cpu: 200)), VIN_TASK_LIMIT, VIN_LIMIT_CPU)
+        expect(try run(hungry, limits: taskLimits(memory: 48 << 20)), VIN_TASK_LIMIT, VIN_LIMIT_MEMORY)
+        expect(try run("while :; do :; done", limits: taskLimits(cpu: 200)), VIN_TASK_LIMIT, VIN_LIMIT_CPU)
         expect(
-            try run("trap '' TERM INT HUP; while :; do sleep 9; done", limits: limits(wall: 300)), VIN_TASK_LIMIT,
+            try run("trap '' TERM INT HUP; while :; do sleep 9; done", limits: taskLimits(wall: 300)), VIN_TASK_LIMIT,
             VIN_LIMIT_WALL)
     }
 
@@ -258,14 +132,15 @@ struct ProcessRuntimeTests {
         let memory = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: 4096)
         defer { memory.deallocate() }
         memset(memory, 1, byteCount)
-        for _ in 0..<5 { expect(try run("exit 3", limits: limits(memory: 64 << 20)), VIN_TASK_EXITED, 3) }
+        for _ in 0..<5 { expect(try run("exit 3", limits: taskLimits(memory: 64 << 20)), VIN_TASK_EXITED, 3) }
     }
 
     @Test("counts what lies in memory-backed folders as memory")
     func countsMemoryBackedFolders() throws {
         for folder in ["/dev/shm", "/tmp"] {
             let ended = try run(
-                "head -c 60000000 /dev/zero > \(folder)/x; sleep 5", limits: limits(memory: 32 << 20, output: 256 << 20)
+                "head -c 60000000 /dev/zero > \(folder)/x; sleep 5",
+                limits: taskLimits(memory: 32 << 20, output: 256 << 20)
             )
             expect(ended, VIN_TASK_LIMIT, VIN_LIMIT_MEMORY)
         }
@@ -298,8 +173,8 @@ struct ProcessRuntimeTests {
 
     @Test("takes an output whole or not at all, and tells the exit code where it cannot")
     func takesOutputWhole() throws {
-        let runtime = try Runtime()
-        let task = try runtime.prepare("echo a > a; mkdir b; echo c > b/c; exit 3", limits: limits())
+        let runtime = try RuntimeHarness()
+        let task = try runtime.prepare("echo a > a; mkdir b; echo c > b/c; exit 3", limits: taskLimits())
         try runtime.start(task)
         while try runtime.usage(task, wait: 1000).state != UInt32(VIN_TASK_ENDED) {}
         // Something lies where the output is to go.
@@ -316,8 +191,8 @@ struct ProcessRuntimeTests {
 
     @Test("gives a result up with its output when it is killed after its end")
     func givesOutputUp() throws {
-        let runtime = try Runtime()
-        let task = try runtime.prepare("echo a > a; exit 3", limits: limits())
+        let runtime = try RuntimeHarness()
+        let task = try runtime.prepare("echo a > a; exit 3", limits: taskLimits())
         try runtime.start(task)
         while try runtime.usage(task, wait: 1000).state != UInt32(VIN_TASK_ENDED) {}
         system("rmdir '\(runtime.folder)/output'")
@@ -338,9 +213,9 @@ struct ProcessRuntimeTests {
             }
             return lost
         }
-        let runtime = try Runtime()
+        let runtime = try RuntimeHarness()
         for _ in 0..<400 {
-            #expect(throws: Refused.self) { try runtime.prepare("true", limits: limits(), wrongDigest: true) }
+            #expect(throws: Refused.self) { try runtime.prepare("true", limits: taskLimits(), wrongDigest: true) }
         }
         others.cancel()
         #expect(await others.value == 0)
@@ -354,20 +229,20 @@ struct ProcessRuntimeTests {
 
     @Test("holds a fork bomb, and leaves nothing of it behind")
     func holdsForkBomb() throws {
-        let ended = try run("f() { f | f & }; f; sleep 0.77", limits: limits(memory: 256 << 20, wall: 3000))
+        let ended = try run("f() { f | f & }; f; sleep 0.77", limits: taskLimits(memory: 256 << 20, wall: 3000))
         #expect(ended.result.end == UInt32(VIN_TASK_EXITED) || ended.result.code == Int32(VIN_LIMIT_PROCESSES))
         #expect(system("ps -eo args | grep -q '[s]leep 0.77'") != 0)
     }
 
     @Test("refuses by name: another program than the digest says, an input that is not there, a task twice")
     func refuses() throws {
-        let runtime = try Runtime()
+        let runtime = try RuntimeHarness()
         #expect(
             throws: Refused(status: 5, message: "the program /bin/dash does not have the digest that was given")
-        ) { try runtime.prepare("true", limits: limits(), wrongDigest: true) }
-        #expect(throws: Refused.self) { try runtime.prepare("true", limits: limits(), input: "/no/such/file") }
-        #expect(throws: Refused.self) { try runtime.prepare("true", limits: limits(wall: 0)) }
-        let task = try runtime.prepare("true", limits: limits())
+        ) { try runtime.prepare("true", limits: taskLimits(), wrongDigest: true) }
+        #expect(throws: Refused.self) { try runtime.prepare("true", limits: taskLimits(), input: "/no/such/file") }
+        #expect(throws: Refused.self) { try runtime.prepare("true", limits: taskLimits(wall: 0)) }
+        let task = try runtime.prepare("true", limits: taskLimits())
         #expect(throws: Refused(status: 2, message: "the task runs still")) { try runtime.collect(task) }
         try runtime.start(task)
         #expect(throws: Refused(status: 2, message: "the task was started before")) { try runtime.start(task) }
@@ -379,8 +254,8 @@ struct ProcessRuntimeTests {
     @Test("ends its tasks with itself")
     func endsTasksWithItself() throws {
         do {
-            let runtime = try Runtime()
-            let task = try runtime.prepare("sleep 7.31", limits: limits())
+            let runtime = try RuntimeHarness()
+            let task = try runtime.prepare("sleep 7.31", limits: taskLimits())
             try runtime.start(task)
             #expect(try runtime.usage(task, wait: 200).state == UInt32(VIN_TASK_RUNNING))
         }
@@ -390,8 +265,8 @@ struct ProcessRuntimeTests {
     @Test("ends its tasks when its process dies without a word")
     func endsTasksWhenItsProcessDies() async throws {
         await #expect(processExitsWith: .signal(SIGKILL)) {
-            let runtime = try Runtime()
-            let task = try runtime.prepare("sleep 8.53", limits: ProcessRuntimeTests().limits())
+            let runtime = try RuntimeHarness()
+            let task = try runtime.prepare("sleep 8.53", limits: taskLimits())
             try runtime.start(task)
             _ = try runtime.usage(task, wait: 200)
             kill(getpid(), SIGKILL)
@@ -402,7 +277,7 @@ struct ProcessRuntimeTests {
 
     @Test("names the folder that keeps the task's user from an input", .enabled(if: geteuid() == 0))
     func namesUnreadableInput() throws {
-        let runtime = try Runtime()
+        let runtime = try RuntimeHarness()
         let closed = runtime.folder + "/closed"
         mkdir(closed, 0o700)
         system("echo x > '\(closed)/data'")
@@ -411,6 +286,6 @@ struct ProcessRuntimeTests {
                 status: 5,
                 message:
                     "the task's user 65534 may not read \(closed), on the way to an input: change its mode or user_id")
-        ) { try runtime.prepare("true", limits: limits(), input: closed + "/data") }
+        ) { try runtime.prepare("true", limits: taskLimits(), input: closed + "/data") }
     }
 }

@@ -81,6 +81,15 @@ static vin_status collect(
     return status != VIN_OK ? status : fail(data, VIN_ERROR_STATE, "the task has not ended");
 }
 
+/* Step, if tasks can serve: `prepare` then takes VIN_TASK_SERVES too. */
+static vin_status ask(void *data, uint64_t task_id, vin_bytes request, uint64_t wait_ms, const vin_sink *answer) {
+    (void)request;
+    (void)wait_ms;
+    (void)answer;
+    vin_status status = known(data, task_id);
+    return status != VIN_OK ? status : fail(data, VIN_ERROR_UNSUPPORTED, "this plugin has no serving tasks");
+}
+
 static const vin_descriptor descriptor = {
     .struct_size = sizeof(vin_descriptor),
     .flags = 0,
@@ -112,6 +121,7 @@ static vin_status factory_create(const vin_host *host, vin_bytes id, const vin_i
         .usage = usage,
         .kill = kill_task,
         .collect = collect,
+        .ask = ask,
     };
     self->host = host;
     *out = (const vin_instance *)&self->table;

@@ -30,7 +30,11 @@ typedef struct sandbox_request {
     gid_t group;
     int program;                  /* of the program, which the task starts from and keeps as SANDBOX_PROGRAM */
     int keeps_standard_output;
+    int requests;                 /* the task's end of a socket for requests, its descriptor 0; -1 for none */
 } sandbox_request;
+
+/* What the plugin says to the supervisor, a byte each. The end of the socket says SANDBOX_KILL. */
+enum { SANDBOX_KILL = 1, SANDBOX_REQUEST = 2, SANDBOX_ANSWERED = 3 };
 
 /* Numbers that the descriptors have inside; the arguments of bubblewrap name them. */
 enum { SANDBOX_CONTROL = 3, SANDBOX_PROGRAM = 4, SANDBOX_STATUS = 5, SANDBOX_FILTER = 6 };
@@ -74,8 +78,14 @@ pid_t sandbox_start(const sandbox_request *request, int *control);
 /* Receives one message, with a descriptor or -1. 1: a message; 0: none within `wait_ms`; -1: the other side is gone. */
 int sandbox_receive(int control, int wait_ms, sandbox_message *message, int *descriptor);
 
-/* Asks the supervisor to end the task. */
-void sandbox_kill(int control);
+/* Says one of SANDBOX_KILL, SANDBOX_REQUEST and SANDBOX_ANSWERED to the supervisor. */
+void sandbox_say(int control, int word);
+
+/* As sandbox_receive, but returns 2 as soon as `requests` has something to be read. */
+int sandbox_receive_either(int control, int requests, int wait_ms, sandbox_message *message, int *descriptor);
+
+/* A socket for requests: both ends close on exec. 0, or -1 and errno. */
+int sandbox_request_socket(int ends[2]);
 
 /* A descriptor with the whole file copied, sealed, open for reading and executing only, or -1 and errno. */
 int sandbox_sealed_copy(const char *path);
@@ -85,5 +95,11 @@ int sandbox_sealed_copy(const char *path);
  * directories, nothing else. 0, or -1 and errno (EFBIG above `limit`).
  */
 int sandbox_take_tree(int from, const char *target, uint64_t limit);
+
+/*
+ * Moves the regular files of a directory to the directory `target`, into files of the same name where there are some,
+ * and removes everything else from it. 0, or -1 and errno (EFBIG above `limit`).
+ */
+int sandbox_take_files(int from, const char *target, uint64_t limit);
 
 #endif

@@ -97,7 +97,8 @@ struct KademliaNetworkTests {
     }
 
     /// The bound: of 50 searches in each network (ten networks where the tests are long), in which three nodes of ten
-    /// answer with 300 identities of the attacker alone, from ten address ranges, at least 95 of 100 reach the true peer.
+    /// answer with 300 identities of the attacker alone, from ten address ranges, at least 95 of 100 reach the true
+    /// peer.
     @Test("with three of ten nodes lying, disjoint paths still reach the true peer")
     func liars() throws {
         var reached = 0

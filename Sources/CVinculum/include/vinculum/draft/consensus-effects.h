@@ -18,19 +18,25 @@ enum {
     VIN_EFFECT_BROADCAST = 7,
     VIN_EFFECT_SET_TIMER = 8,
     VIN_EFFECT_CANCEL_TIMER = 9,
-    VIN_EFFECT_EVIDENCE = 10
+    VIN_EFFECT_EVIDENCE = 10,
+    VIN_EFFECT_RELEASE = 11
 };
 
-/* Steps of a vote. A certificate holds commit votes. */
+/* Cast votes of one message: three kinds of vote of twice as many validators as a chain may have. */
+#define VIN_CONSENSUS_VOTES_MAX 900u
+
+/* Steps of a vote, in the order in which a key signs them in a round. A certificate holds commit votes. */
 typedef uint32_t vin_vote_step;
 enum {
+    VIN_VOTE_PROPOSE = 0, /* "I propose this block in this round", by the round's proposer */
     VIN_VOTE_PREPARE = 1, /* "I have validated this block" */
     VIN_VOTE_COMMIT = 2   /* "this block is decided if enough of us say so" */
 };
 
 /*
  * A typed vote: the only thing that a validator's key signs for an engine. Signed bytes: "vinculum/vote/1", a zero
- * byte, then the canonical DAG-CBOR array of chain, height, round, step, header id; the host makes them.
+ * byte, then the canonical DAG-CBOR array of chain, height, round, step, header id; the host makes them. Votes of the
+ * steps propose and prepare have the proof round as a sixth element.
  */
 typedef struct vin_vote {
     uint64_t height;
@@ -38,6 +44,10 @@ typedef struct vin_vote {
     vin_vote_step step;
     vin_digest chain;
     vin_digest header_id; /* zeros: a vote for no block in this round; never in a certificate */
+    /* One more than the round whose prepare votes prove that the vote may be given although its signer, or another, has
+     * committed to another block before; 0: there is no such proof. 0 in commit votes. At most `round`. */
+    uint32_t proof_round;
+    uint32_t reserved; /* zero */
 } vin_vote;
 
 /* A vote's signature with the key that made it. */
@@ -45,6 +55,13 @@ typedef struct vin_vote_signature {
     vin_public_key key;
     vin_signature signature;
 } vin_vote_signature;
+
+/* A vote with its signature, as it travels. */
+typedef struct vin_cast_vote {
+    vin_public_key key;
+    vin_signature signature;
+    vin_vote vote;
+} vin_cast_vote;
 
 /* VIN_EFFECT_PROPOSE: build a block for this height and round, with this time, on the last committed block. The host
  * answers with one VIN_EVENT_PROPOSAL_BUILT.
@@ -86,27 +103,46 @@ typedef struct vin_effect_decide {
     vin_span signatures; /* vin_vote_signature array */
 } vin_effect_decide;
 
-/* VIN_EFFECT_PERSIST: keep these bytes, synced, in place of the last ones; start gets them after a crash.
- *   EFF-3  At most one in a batch. */
+/* VIN_EFFECT_PERSIST: keep these bytes and blocks, synced, in place of the last ones; start gets them after a crash.
+ *   EFF-3  At most one in a batch.
+ *   EFF-5  The blocks are such as the host has. It has them again after a crash (`blocks` of vin_event_start), unless
+ *          they are committed by then: a validator that is bound to a block can always show it. */
 typedef struct vin_effect_persist {
     vin_record record;
     vin_span state;
+    vin_span blocks; /* vin_digest array */
 } vin_effect_persist;
 
-/* VIN_EFFECT_SEND: a message to one validator.
- *   EFF-4  An attachment is the id of a block that the host has; it is delivered before or with the message. */
+/* What goes first where the line is full; the lowest number wins. */
+typedef uint32_t vin_message_priority;
+enum {
+    VIN_PRIORITY_VOTE = 0,    /* small, and somebody waits for it */
+    VIN_PRIORITY_BLOCK = 1,   /* a proposal with its block */
+    VIN_PRIORITY_CATCH_UP = 2 /* questions, answers and evidence: what is lost is asked for again */
+};
+
+/* VIN_EFFECT_SEND: a message to one validator. It may be lost, repeated or reordered, never altered.
+ *   EFF-4  An attachment is the id of a block that the host has; it is delivered before or with the message. One that
+ *          the host does not have any more is left out.
+ *   EFF-6  At most VIN_CONSENSUS_VOTES_MAX votes. */
 typedef struct vin_effect_send {
     vin_record record;
     vin_public_key recipient;
     vin_digest attachment;
     vin_span payload;
+    vin_span votes; /* vin_cast_vote array */
+    vin_message_priority priority;
+    uint32_t reserved; /* zero */
 } vin_effect_send;
 
-/* VIN_EFFECT_BROADCAST: a message to all other validators. EFF-4 holds. */
+/* VIN_EFFECT_BROADCAST: a message to all other validators. EFF-4 and EFF-6 hold. */
 typedef struct vin_effect_broadcast {
     vin_record record;
     vin_digest attachment;
     vin_span payload;
+    vin_span votes; /* vin_cast_vote array */
+    vin_message_priority priority;
+    uint32_t reserved; /* zero */
 } vin_effect_broadcast;
 
 /* VIN_EFFECT_SET_TIMER: a VIN_EVENT_TIMER at `time_ms` or later. A pending timer of the same id is replaced. */
@@ -122,7 +158,11 @@ typedef struct vin_effect_cancel_timer {
     uint64_t timer_id;
 } vin_effect_cancel_timer;
 
-/* VIN_EFFECT_EVIDENCE: two votes of one key that contradict each other. The kernel checks both signatures itself. */
+/* VIN_EFFECT_EVIDENCE: two votes of one key at one height that contradict each other. The kernel checks rules and
+ * signatures itself. No key that keeps the rules gives such votes.
+ *   EVI-1  Equivocation: the same chain, height, round and step, and another header id or proof round.
+ *   EVI-2  Amnesia: first a commit vote for a block, then, in a later round, a prepare vote for another block whose
+ *          proof_round is at most the first vote's round: no proof from that round or a later one. */
 typedef struct vin_effect_evidence {
     vin_record record;
     vin_public_key offender;
@@ -131,5 +171,12 @@ typedef struct vin_effect_evidence {
     vin_signature first_signature;
     vin_signature second_signature;
 } vin_effect_evidence;
+
+/* VIN_EFFECT_RELEASE: the engine does not need this block any more; the host may drop what it keeps of it. Blocks of a
+ * height that is committed need no release. */
+typedef struct vin_effect_release {
+    vin_record record;
+    vin_digest header_id;
+} vin_effect_release;
 
 #endif

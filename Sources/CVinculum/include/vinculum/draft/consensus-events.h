@@ -39,6 +39,9 @@ typedef struct vin_event_start {
     vin_public_key own_key;
     vin_span parameters;     /* settings (base.h): the engine's section of the genesis, as changed since */
     vin_span validators;     /* vin_validator array of the next height, sorted by key, never empty */
+    vin_span blocks;         /* vin_digest array: blocks of the newest persist effect that the host has again */
+    uint64_t threshold;      /* power that makes a certificate; 0 leaves it to the engine */
+    int64_t block_time_ms;   /* of the last committed block; of the genesis at height 0 */
 } vin_event_start;
 
 /* VIN_EVENT_TIMER: a timer that was set has come due. It is no longer set. */
@@ -78,19 +81,27 @@ typedef struct vin_event_validated {
     int32_t code;    /* result code of the ledger when not valid */
     uint32_t reserved;
     vin_digest header_id;
+    int64_t block_time_ms; /* as the header says; 0 for a block that the host does not have */
 } vin_event_validated;
 
-/* VIN_EVENT_MESSAGE: from the same engine on another node. The host has checked the sender's signature.
- *   EVT-2  If `attachment` is not zeros, the block with that id came along and is kept by the host. */
+/* VIN_EVENT_MESSAGE: from the same engine on another node. The host has checked who sent it.
+ *   EVT-2  If `attachment` is not zeros, the block with that id came along. The host keeps it if the effects of this
+ *          very step ask to validate it, and may drop it otherwise.
+ *   EVT-3  The host has checked the signature of each cast vote under the key that stands there, and drops a message as
+ *          a whole if one is bad. It checks nothing else of them: not the chain, not the height, not that the key is
+ *          a validator's.
+ *   EVT-4  At most VIN_CONSENSUS_VOTES_MAX votes come with a message. */
 typedef struct vin_event_message {
     vin_event event;
     vin_public_key sender;
     vin_digest attachment;
     vin_span payload; /* the engine's own format */
+    vin_span votes;   /* vin_cast_vote array */
 } vin_event_message;
 
 /* VIN_EVENT_VOTE_SIGNED: answers a sign-vote effect. `status` is VIN_OK, or VIN_ERROR_CONFLICT when the key has signed
- * something else at this (height, round, step) or a later one; the signature is then zeros. */
+ * something else at this (height, round, step) or a later one (CON-13), or VIN_ERROR_UNAVAILABLE when the disk or the
+ * signer did not answer and the same vote may be asked for again; the signature is then zeros. */
 typedef struct vin_event_vote_signed {
     vin_event event;
     vin_vote vote;
@@ -114,6 +125,7 @@ typedef struct vin_event_block_committed {
     uint32_t reserved;
     uint64_t transactions_waiting; /* in the mempool, after the block's were removed */
     vin_span validators;           /* vin_validator array for the next height if it changed, else empty */
+    uint64_t threshold;            /* of that set, as in vin_event_start */
 } vin_event_block_committed;
 
 /* VIN_EVENT_PARAMETERS: the ledger changed the engine's parameters; they hold from `height` on. */

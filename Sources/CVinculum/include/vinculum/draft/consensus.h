@@ -4,8 +4,10 @@
  * An engine is sans-IO: a state machine that takes one event and answers a batch of effects. It asks the host nothing,
  * so the same library runs in a node, in a child process and in a simulator of a whole network.
  *
- * The host builds, executes, stores and transports blocks; the engine sees only their ids. The host checks the
- * signature of each message and signs typed votes; the engine sees neither keys nor signed bytes.
+ * The host builds, executes, stores and transports blocks; the engine sees only their ids. The host makes and checks
+ * all signatures; the engine sees neither secret keys nor signed bytes. Engines of several validators prove what they
+ * say by typed votes with their signatures (vin_cast_vote), which anybody may pass on: who a message comes from decides
+ * nothing.
  *
  *   CON-1   step and snapshot are deterministic functions of the snapshot given to start and the events since.
  *   CON-2   An engine has no other input: no clock, no random source, no file, no thread, no environment. Time is
@@ -22,6 +24,11 @@
  *           malformed or out of place is no failure: it is dropped, with evidence if it proves a fault.
  *   CON-9   After start, a step with the start event comes first. After stop, only destroy comes.
  *   CON-10  A batch is at most VIN_CONSENSUS_BATCH_SIZE_MAX bytes.
+ *   CON-11  An engine keeps a bounded amount of state, whatever others send: it may forget what it was told, and asks
+ *           again.
+ *   CON-12  Evidence names nobody who kept the rules: only contradictions of EVI-1 and EVI-2 (consensus-effects.h).
+ *   CON-13  Once the key was refused a vote for VIN_ERROR_CONFLICT, the engine does not know what the key has signed at
+ *           this height, and gives no vote there that could contradict a later one than it remembers.
  */
 #ifndef VINCULUM_DRAFT_CONSENSUS_H
 #define VINCULUM_DRAFT_CONSENSUS_H

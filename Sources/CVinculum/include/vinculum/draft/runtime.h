@@ -12,6 +12,9 @@
  *   RUN-5  When the node is root, the task runs as an unprivileged user, outside as well as inside.
  *   RUN-6  A child killed for memory may leave exit code 0: the result says VIN_TASK_LIMIT all the same, when a limit
  *          was the reason.
+ *   RUN-7  A serving task has a socket as descriptor 0, and lives on from request to request: it reads a line there,
+ *          does what the line says with its inputs as they are then, leaves files in /output, and answers with a line
+ *          of at least one byte. Its limits on CPU and wall time are on each request, the others on it as a whole.
  */
 #ifndef VINCULUM_DRAFT_RUNTIME_H
 #define VINCULUM_DRAFT_RUNTIME_H
@@ -38,7 +41,8 @@ typedef struct vin_task_limits {
 
 /* Flags of a task. */
 enum {
-    VIN_TASK_KEEP_STANDARD_OUTPUT = 1u << 0 /* keep the first 64 KiB of standard output and error for collect */
+    VIN_TASK_KEEP_STANDARD_OUTPUT = 1u << 0, /* keep the first 64 KiB of standard output and error for collect */
+    VIN_TASK_SERVES = 1u << 1                /* takes requests by `ask` until it is killed */
 };
 
 /* A task. Borrowed for the call; the files that it names stay until collect or kill. */
@@ -133,6 +137,14 @@ typedef struct vin_runtime {
     vin_status (*collect)(
         void *plugin_data, uint64_t task_id, vin_task_result *out, const vin_sink *standard_output,
         const vin_sink *standard_error);
+
+    /* [lane & configured]  Hands a line without its end, of at most 4 KiB, to a serving task that runs, and waits up to
+     * `wait_ms` for the answer. No bytes in `answer`: there is none yet; an empty request then goes on waiting. With an
+     * answer the regular files of /output lie in the output path, each whole and in the place of one of the same name,
+     * and /output is empty. VIN_ERROR_STATE: the task does not serve, has not answered the last request, or has ended,
+     * and then `collect` says how. Added in 1.0 */
+    vin_status (*ask)(
+        void *plugin_data, uint64_t task_id, vin_bytes request, uint64_t wait_ms, const vin_sink *answer);
 } vin_runtime;
 
 #endif

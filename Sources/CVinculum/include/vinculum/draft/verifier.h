@@ -77,7 +77,7 @@ typedef uint32_t vin_measure;
 enum {
     VIN_MEASURE_FINITE = 1,         /* 1000000 if shape is right and all values are finite, else 0 */
     VIN_MEASURE_NORM = 2,           /* L2 norm of the update over the norm that the plan allows */
-    VIN_MEASURE_DUPLICATE = 3,      /* 1000000 if the same bytes were seen before in the job; `subject` where */
+    VIN_MEASURE_DUPLICATE = 3,      /* 1000000 if the same bytes or noise were seen before in the job; `subject` */
     VIN_MEASURE_COSINE_HISTORY = 4, /* cosine to the mean of the member's own earlier updates */
     VIN_MEASURE_COSINE_OTHERS = 5,  /* cosine to the mean of the other members' updates */
     VIN_MEASURE_CONE_SCORE = 6,     /* how well the update lies in the cone of gradients by class on a public holdout */

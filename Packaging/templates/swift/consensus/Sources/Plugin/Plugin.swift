@@ -70,6 +70,8 @@ final class MyPlugin: ConsensusPlugin {
             }
             effects.decide(
                 height: vote.height, round: vote.round, headerID: vote.headerID, signatures: [(ownKey, signature)])
+        case .voteUnavailable:
+            if isBusy { propose(event.timeMilliseconds, &effects) }
         case .blockCommitted(let block):
             height = block.height
             blockTime = block.blockTimeMilliseconds

@@ -1,3 +1,4 @@
+import Ledger
 import Primitives
 
 /// A ledger in memory for tests of modules: apply actions block by block, look at the state, check what must always

@@ -1,0 +1,47 @@
+import ArgumentParser
+import Ledger
+import Node
+import Primitives
+
+/// Who orders the blocks of a chain that `vinculum init` makes.
+enum ChainConsensus: String, ExpressibleByArgument, CaseIterable, Codable, Sendable {
+    /// One validator decides alone.
+    case solo
+    /// More than two thirds of stake.
+    case pos
+    /// More than two thirds of stake times contribution.
+    case poc
+
+    /// The id that the genesis and the headers name.
+    var engine: String { "org.vinculum.consensus-\(rawValue)" }
+
+    /// The keys of other validators, given as accounts.
+    func keys(_ accounts: [String]) throws -> [PublicKey] {
+        guard accounts.isEmpty || self != .solo else {
+            throw ValidationError("solo has one validator: choose --consensus pos or poc for more")
+        }
+        return try accounts.map { text in
+            guard let account = try? AccountID(text: text), let key = account.publicKey else {
+                throw ValidationError("--validator \(text): no account of one key; `vinculum init key` shows it")
+            }
+            return key
+        }
+    }
+
+    func parameters(blockInterval: UInt16?) -> CBORMap {
+        switch self {
+        case .solo: CBORMap([("interval_ms", .unsigned(UInt64(blockInterval ?? 10)))])
+        case .pos, .poc: CBORMap(blockInterval.map { [("batch_ms", .unsigned(UInt64($0)))] } ?? [])
+        }
+    }
+
+    /// The first validators, of the same power each.
+    func validators(_ keys: [PublicKey]) throws -> ValidatorSet {
+        if self == .solo, let only = keys.first { return ValidatorSet(solo: only) }
+        guard let set = ValidatorSet(byzantine: keys.map { ValidatorSet.Validator(key: $0) }) else {
+            throw ValidationError(
+                "validators are 1 to \(ValidatorSet.maximumCount) keys, none twice, this node's own included")
+        }
+        return set
+    }
+}
