@@ -38,9 +38,9 @@ final class RawPeer {
     /// Linux's `sockaddr_in`: family, port and address in network order, and eight bytes of nothing. In bytes, since
     /// which module the structure's members come from depends on what else is loaded.
     private static func loopback(port: UInt16) -> [UInt8] {
-        let family = UInt16(AF_INET)
-        return [UInt8(truncatingIfNeeded: family), UInt8(family >> 8), UInt8(port >> 8), UInt8(truncatingIfNeeded: port)]
-            + [127, 0, 0, 1] + [UInt8](repeating: 0, count: 8)
+        let words = [UInt16(AF_INET).littleEndian, port.bigEndian]
+        let head = words.withUnsafeBytes { Array($0) }
+        return head + [127, 0, 0, 1] + [UInt8](repeating: 0, count: 8)
     }
 
     deinit { close(descriptor) }
