@@ -140,7 +140,7 @@ final class ConsensusLane: Sendable {
             state.speaking[peer] = nil
             guard var attempt = state.able[peer] else { return }
             attempt.due = .now + (isRefused ? attempt.wait : Self.brokenWait)
-            attempt.wait = isRefused ? min(2 * attempt.wait, Self.refusedWaits.longest) : Self.refusedWaits.shortest
+            attempt.wait = isRefused ? min(attempt.wait * 2, Self.refusedWaits.longest) : Self.refusedWaits.shortest
             state.able[peer] = attempt
         }
     }
