@@ -44,7 +44,8 @@ struct TestNode: Sendable {
         in folder: String, genesis: Genesis? = nil, validator: SecretKey = TestNode.validator,
         configuration text: String = "[ledger]\ndurability = \"normal\"",
         engine: (@Sendable (CID) -> any ConsensusEngine)? = nil, revival: EngineRevival? = nil, follows: Bool = false,
-        joining: StateJoin.Settings = StateJoin.Settings(), chunkByteCount: Int = 1 << 20
+        joining: StateJoin.Settings = StateJoin.Settings(), chunkByteCount: Int = 1 << 20,
+        outbox: ConsensusOutbox? = nil
     ) async throws {
         let genesis = try genesis ?? TestNode.genesis(validator: validator)
         let configuration = try Self.configuration(folder, text)
@@ -64,7 +65,8 @@ struct TestNode: Sendable {
                 key: follows ? nil : validator, configuration)
             var host = KernelHost(
                 kernel: kernel, archive: archive, key: follows ? nil : validator, signal: signal, logger: Self.quiet,
-                keepBlocks: configuration.keepBlocks, revival: revival, checkpoint: network.checkpoint)
+                keepBlocks: configuration.keepBlocks, revival: revival, checkpoint: network.checkpoint,
+                outbox: outbox)
             host.start()
             return host
         }
@@ -74,10 +76,11 @@ struct TestNode: Sendable {
             ChainAccess(
                 kernel: kernel, signal: signal, genesis: genesis,
                 ownKey: follows ? SecretKey.generate().publicKey : validator.publicKey,
-                databasePath: "\(folder)/ledger.sqlite"), objects, Self.quiet)
+                databasePath: "\(folder)/ledger.sqlite"), objects, Self.quiet,
+            outbox.map { ConsensusParty(key: validator, outbox: $0) })
         runtime = NodeRuntime(
             configuration: configuration, genesisBytes: genesis.encoded(), chain: genesis.chain, kernel: kernel,
-            signal: signal, objects: objects, logger: Self.quiet, plugins: [],
+            signal: signal, objects: objects, logger: Self.quiet,
             validatorKey: validator.publicKey, aggregatorKey: nil, network: running)
         self.genesis = genesis
         self.folder = folder
