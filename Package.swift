@@ -112,6 +112,7 @@ let package = Package(
         module("Tokens"),
         module("Reputation", uses: ["Tokens"]),
         module("Staking", uses: ["Tokens", "Reputation"]),
+        module("Consensus", uses: ["Staking"]),
         module("Privacy", uses: ["Tokens"]),
         module("Federation", uses: ["Tokens", "Reputation", "Privacy"]),
         module("Market", uses: ["Tokens", "Reputation"]),
@@ -144,7 +145,8 @@ let package = Package(
         .target(
             name: "Node",
             dependencies: [
-                "Primitives", "Ledger", "Tokens", "Reputation", "Staking", "Privacy", "Federation", "Market",
+                "Primitives", "Ledger", "Tokens", "Reputation", "Staking", "Consensus", "Privacy", "Federation",
+                "Market",
                 "PluginHost", "PeerNetwork", "Storage", "TaskRunner", "Training",
                 .product(name: "TOMLKit", package: "TOMLKit"),
                 .product(name: "Logging", package: "swift-log"),
@@ -157,8 +159,7 @@ let package = Package(
             name: "vinculum",
             dependencies: [
                 "NodeAPI", "Node", "PluginHost", "CIsolation", "Training", "Federation", "Market", "Privacy", "Staking",
-                "Tokens", "Ledger",
-                "Primitives", .product(name: "Logging", package: "swift-log"),
+                "Consensus", "Tokens", "Ledger", "Primitives", .product(name: "Logging", package: "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/vinculum", swiftSettings: strict),
@@ -203,10 +204,14 @@ let package = Package(
             name: "LedgerSupport", dependencies: ["Ledger", "Primitives"], path: "Tests/Ledger/Support",
             swiftSettings: strictAndHot),
         tests(
-            "Ledger", ["Ledger", "LedgerSupport", "Storage", "Tokens", "Reputation", "Staking"], exclude: ["Support"]),
+            "Ledger", ["Ledger", "LedgerSupport", "Storage", "Tokens", "Reputation", "Staking", "Consensus"],
+            exclude: ["Support"]),
         tests(
             "Modules",
-            ["Ledger", "LedgerSupport", "Tokens", "Reputation", "Staking", "Privacy", "Federation", "Market"]),
+            [
+                "Ledger", "LedgerSupport", "Tokens", "Reputation", "Staking", "Consensus", "Privacy", "Federation",
+                "Market",
+            ]),
         tests(
             "PeerNetwork",
             [
@@ -248,8 +253,9 @@ let package = Package(
         tests(
             "CommandLine",
             [
-                "vinculum", "NodeAPI", "NodeAPIFixture", "Node", "Federation", "Market", "Privacy", "Staking", "Ledger",
-                "Primitives",
+                "vinculum", "NodeAPI", "NodeAPIFixture", "Node", "Federation", "Market", "Privacy", "Staking",
+                "Consensus",
+                "Ledger", "Primitives",
             ],
             exclude: ["Snapshots"]),
         tests("Tidy", []),
@@ -259,7 +265,8 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "Ledger", "LedgerSupport", "Tokens", "Reputation", "Staking", "Privacy", "Federation", "Market",
+                "Ledger", "LedgerSupport", "Tokens", "Reputation", "Staking", "Consensus", "Privacy", "Federation",
+                "Market",
                 "Training", "CZlib",
                 "PluginHost", "PeerNetwork", "Node", "Primitives", .product(name: "NIOCore", package: "swift-nio"),
             ], path: "Tests/Fuzz/Targets", swiftSettings: strictAndHot),

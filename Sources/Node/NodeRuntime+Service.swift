@@ -9,7 +9,6 @@ extension NodeRuntime: NodeService {
     // MARK: What the node is and how it fares
 
     public func status() async throws(ServiceError) -> NodeStatus {
-        let plugins = plugins
         let (chain, started) = (chain, started)
         let aggregator = aggregator?.text
         let key = validatorKey
@@ -22,6 +21,9 @@ extension NodeRuntime: NodeService {
             if host.signingHold != nil {
                 notes.append("restored from a backup: signs nothing before a block that was made afterwards is final")
             }
+            if let planned = host.planned {
+                notes.append("\(planned.engine) orders blocks from height \(planned.height) on")
+            }
             return NodeStatus(
                 version: Self.version, role: head.validators.power(of: key) == nil ? "observer" : "validator",
                 chain: chain.text, height: head.height,
@@ -29,12 +31,12 @@ extension NodeRuntime: NodeService {
                 stateRoot: head.certified?.header.stateRoot.hex ?? host.state().store.root().hex,
                 headTimeMilliseconds: head.timeMilliseconds,
                 firstKeptHeight: try host.archive.database.firstKeptHeight(),
-                engine: host.kernel.configuration.genesis.engine,
+                engine: host.kernel.engineInCharge.engine,
                 rulesVersion: UInt64(host.kernel.configuration.genesis.rulesVersion(at: head.height + 1)),
                 validators: head.validators.validators.count, pendingTransactions: host.kernel.mempool.count,
                 transactions: host.transactionCount,
                 uptimeMilliseconds: (ContinuousClock.now - started).wholeMilliseconds,
-                notes: notes, plugins: plugins, aggregator: aggregator)
+                notes: notes, plugins: host.engineStatus.map { [$0] } ?? [], aggregator: aggregator)
         }
     }
 

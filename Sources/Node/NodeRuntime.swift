@@ -1,3 +1,4 @@
+import Consensus
 import Federation
 import Ledger
 import Logging
@@ -21,7 +22,6 @@ public final class NodeRuntime: Sendable {
     let objects: ObjectStore
     let logger: Logger
     let started = ContinuousClock.now
-    let plugins: [NodeStatus.PluginStatus]
     let validatorKey: PublicKey
     /// The account that jobs name to have this node aggregate for them.
     public let aggregator: AccountID?
@@ -31,7 +31,10 @@ public final class NodeRuntime: Sendable {
 
     /// The modules of every chain that this program executes, in the order of their rules.
     public static var modules: [any LedgerModule] {
-        [TokensModule(), ReputationModule(), StakingModule(), PrivacyModule(), FederationModule(), MarketModule()]
+        [
+            TokensModule(), ReputationModule(), StakingModule(), ConsensusModule(), PrivacyModule(), FederationModule(),
+            MarketModule(),
+        ]
     }
 
     /// Opens everything that the configuration names; what cannot be opened is thrown, and nothing is left running.
@@ -48,34 +51,25 @@ public final class NodeRuntime: Sendable {
             storeLimitBytes: configuration.objectStoreLimitBytes)
         let signal = CommitSignal()
         let outbox = ConsensusOutbox()
-        let engine = try source.consensus(genesis.engine)
-        let manifest = engine.manifest
-        let status = NodeStatus.PluginStatus(
-            id: manifest.id, kind: manifest.kind.rawValue, version: "\(manifest.version)",
-            isolation: engine.isIsolated ? "process" : "in-process", healthy: true)
         let isFounder = genesis.validators.power(of: key.publicKey) != nil
         try checkDurability(configuration, isValidator: isFounder)
         let votingKey = mayVote(configuration, genesis, isFounder: isFounder) ? key : nil
         let path = "\(configuration.dataFolder)/ledger.sqlite"
         try DurableFile.makeFolder(configuration.dataFolder)
         try await join(networkConfiguration, genesis: genesis, path: path, logger: logger)
-        // The instance is made here and used by the kernel's thread alone from then on.
-        nonisolated(unsafe) let instance = engine
+        let engines = EngineRoom(source, chain: genesis)
         let kernel = try await SerialThread(name: "kernel") {
             let archive = try LedgerArchive.open(
                 path: path, chain: genesis.chain, durability: configuration.durability == "normal" ? .normal : .full)
             archive.snapshotPolicy.blockCount = configuration.snapshotEveryBlocks
-            try instance.start(snapshot: try KernelHost.savedEngineState(archive))
-            let kernel = try Self.kernel(
-                genesis, archive, PluginEngine(id: genesis.engine, instance: instance, chain: genesis.chain),
-                key: votingKey, configuration)
+            let kernel = try Self.kernel(genesis, archive, nil, key: votingKey, configuration)
             let isElected = kernel.head.validators.power(of: key.publicKey) != nil
             try checkDurability(configuration, isValidator: isElected)
             var host = KernelHost(
                 kernel: kernel, archive: archive, key: votingKey, signal: signal, logger: logger,
-                keepBlocks: configuration.keepBlocks, revival: EngineRevival(instance),
-                checkpoint: networkConfiguration.checkpoint, outbox: outbox)
-            host.start()
+                keepBlocks: configuration.keepBlocks, checkpoint: networkConfiguration.checkpoint, outbox: outbox,
+                engines: engines)
+            try host.startWithEngine()
             return host
         }
         let network: NodeNetwork?
@@ -91,7 +85,7 @@ public final class NodeRuntime: Sendable {
         }
         return NodeRuntime(
             configuration: configuration, genesisBytes: genesisBytes, chain: genesis.chain, kernel: kernel,
-            signal: signal, objects: objects, logger: logger, plugins: [status], validatorKey: key.publicKey,
+            signal: signal, objects: objects, logger: logger, validatorKey: key.publicKey,
             aggregatorKey: aggregatorKey, network: network)
     }
 
@@ -106,10 +100,11 @@ public final class NodeRuntime: Sendable {
         return network
     }
 
-    /// Whether the node's key votes where the chain's validators include it. On a chain with staking that may come at
-    /// any height, unless the disk would forget what the key has signed.
+    /// Whether the node's key votes where the chain's validators include it. On a chain that elects them, or may change
+    /// its engine, that may come at any height, unless the disk would forget what the key has signed.
     private static func mayVote(_ configuration: NodeConfiguration, _ genesis: Genesis, isFounder: Bool) -> Bool {
-        isFounder || genesis.sections[StakingPaths.module] != nil && configuration.durability != "normal"
+        let changes = genesis.sections[StakingPaths.module] != nil || genesis.sections[ConsensusPaths.module] != nil
+        return isFounder || changes && configuration.durability != "normal"
     }
 
     /// A validator that forgets a block after a loss of power could sign another one of that height.
@@ -130,7 +125,7 @@ public final class NodeRuntime: Sendable {
 
     /// A kernel for a new chain, or one that goes on where the archive ends.
     static func kernel(
-        _ genesis: Genesis, _ archive: LedgerArchive, _ engine: any ConsensusEngine, key: SecretKey?,
+        _ genesis: Genesis, _ archive: LedgerArchive, _ engine: (any ConsensusEngine)?, key: SecretKey?,
         _ configuration: NodeConfiguration
     ) throws -> Kernel {
         let rules = Rules(modules)
@@ -150,7 +145,7 @@ public final class NodeRuntime: Sendable {
 
     init(
         configuration: NodeConfiguration, genesisBytes: [UInt8], chain: CID, kernel: SerialThread<KernelHost>,
-        signal: CommitSignal, objects: ObjectStore, logger: Logger, plugins: [NodeStatus.PluginStatus],
+        signal: CommitSignal, objects: ObjectStore, logger: Logger,
         validatorKey: PublicKey, aggregatorKey: SecretKey?, network: NodeNetwork? = nil
     ) {
         self.configuration = configuration
@@ -160,7 +155,6 @@ public final class NodeRuntime: Sendable {
         self.signal = signal
         self.objects = objects
         self.logger = logger
-        self.plugins = plugins
         self.validatorKey = validatorKey
         self.aggregatorKey = aggregatorKey
         self.network = network

@@ -37,7 +37,9 @@ struct DocumentSchemaTests {
     /// Promised elsewhere, each with the suite that looks at the schema: what would change the prefix, and what needs a
     /// job or a machine on offer.
     static let elsewhere: [String: String] = [
-        "stake show": "StakeJourneyTests", "stake validators": "StakeJourneyTests",
+        "consensus show": "ConsensusSwapTests", "consensus swap": "ConsensusSwapTests",
+        "consensus cancel": "ConsensusSwapTests", "stake show": "StakeJourneyTests",
+        "stake validators": "StakeJourneyTests",
         "stake delegate": "StakeJourneyTests", "stake relock": "StakeJourneyTests",
         "stake unbond": "StakeJourneyTests", "stake withdraw": "StakeJourneyTests",
         "stake collect": "StakeJourneyTests", "stake register": "StakeJourneyTests",

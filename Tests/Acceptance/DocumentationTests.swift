@@ -66,7 +66,9 @@ struct PageScript {
 
     @Test(
         .enabled(if: StagedProgram.isThere, StagedProgram.missing),
-        arguments: ["FederationByHand.md", "JoinTwoMachines.md", "BackUpANode.md", "RunValidators.md"])
+        arguments: [
+            "FederationByHand.md", "JoinTwoMachines.md", "BackUpANode.md", "RunValidators.md", "ChangeTheEngine.md",
+        ])
     func theTutorialDoesWhatItSays(name: String) throws {
         let page = PageScript(try String(contentsOf: Self.tutorials.appending(path: name), encoding: .utf8))
         #expect(page.blocks.count >= 7)

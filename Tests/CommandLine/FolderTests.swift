@@ -1,4 +1,7 @@
+import Consensus
 import Foundation
+import Ledger
+import Primitives
 import TestSupport
 import Testing
 
@@ -207,5 +210,23 @@ import Testing
     @Test func noColourLeavesAPipe() throws {
         let result = try Program.run("config", "show", "--data", "/nonexistent")
         #expect(result.status == 0 && !result.output.contains("\u{1b}"))
+    }
+
+    @Test func aProfileChoosesForANewChainAndOptionsGoBeforeIt() throws {
+        let scratch = try TemporaryFolder()
+        let file = try scratch.write(
+            "small.toml", "[chain]\nname = \"small\"\nswap = \"validators\"\ntokens = \"50\"\n")
+        let made = try Program.run(
+            "init", "--profile", file, "--tokens", "70", "--data", scratch.path("node"))
+        #expect(made.status == 0 && made.output.contains(" 70 tokens"), "\(made.output)\(made.errors)")
+        let genesis = try Genesis.decode(
+            [UInt8](try Data(contentsOf: URL(filePath: scratch.path("node/genesis.dagcbor")))))
+        #expect(genesis.name == "small" && genesis.sections[ConsensusPaths.module] != nil)
+        let wrong = try scratch.write("wrong.toml", "[chain]\nconsensus = \"raft\"\nswop = \"operator\"\n")
+        let refused = try Program.run("init", "--profile", wrong, "--data", scratch.path("other"))
+        #expect(refused.status == 64, "\(refused.errors)")
+        #expect(refused.errors.contains("chain.consensus") && refused.errors.contains("chain.swop"))
+        #expect(!FileManager.default.fileExists(atPath: scratch.path("other")))
+        #expect(try Program.run("init", "--profile", "none", "--data", scratch.path("other")).status == 68)
     }
 }

@@ -1,3 +1,4 @@
+import Consensus
 import Federation
 import Ledger
 import Market
@@ -14,12 +15,15 @@ import Testing
         let privacy = PrivacyCode.allCases.map(\.rawValue)
         let market = MarketCode.allCases.map(\.rawValue)
         let staking = StakingCode.allCases.map(\.rawValue)
-        let codes = Array(0...29) + Array(100...106) + federation + privacy + market + staking
+        let consensus = ConsensusCode.allCases.map(\.rawValue)
+        let codes =
+            Array(0...29) + Array(100...106) + federation + privacy + market + staking
+            + consensus
         let names = codes.compactMap { TransactionResult.word($0) }
         #expect(names.count == codes.count)
         #expect(names.allSatisfy { $0.allSatisfy { $0.isLowercase || $0 == "_" } })
         // Two modules may refuse for the same reason, but each module's reasons differ.
-        for group in [federation, privacy, market, staking] {
+        for group in [federation, privacy, market, staking, consensus] {
             #expect(Set(group.compactMap { TransactionResult.word($0) }).count == group.count)
         }
     }

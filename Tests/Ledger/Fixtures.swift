@@ -1,3 +1,4 @@
+import Consensus
 import Ledger
 import LedgerSupport
 import Primitives
@@ -5,14 +6,17 @@ import Tokens
 
 /// Consensus of one validator, as a fixture of the kernel's tests.
 struct SoloFixture: ConsensusEngine {
-    let id = "solo-fixture"
+    let id: String
     let chain: CID
     var failsNext = false
     private var height: UInt64 = 0
     private var isBusy = false
     private var key: PublicKey?
 
-    init(chain: CID) { self.chain = chain }
+    init(chain: CID, id: String = "solo-fixture") {
+        self.chain = chain
+        self.id = id
+    }
 
     mutating func step(_ event: ConsensusEvent) throws(ConsensusFault) -> [ConsensusEffect] {
         switch event.kind {
@@ -54,7 +58,7 @@ struct SoloFixture: ConsensusEngine {
 /// A chain of one validator in memory, and on disk if it has an archive.
 struct TestChain {
     static let validator = LedgerHarness.key(0)
-    static let rules = Rules([TokensModule()])
+    static let rules = Rules([TokensModule(), ConsensusModule()])
 
     let genesis: Genesis
     var kernel: Kernel
@@ -64,14 +68,19 @@ struct TestChain {
     var refusedBlocks: [TrustError] = []
     var faults: [ConsensusFault] = []
     var engineStates: [[UInt8]] = []
+    /// Whether the host makes the engines that the ledger puts in charge.
+    var hasAllEngines = true
     var time: UInt64 = 1_700_000_000_000
 
-    static func genesis(accounts: UInt64 = 10, parameters: LedgerParameters = LedgerParameters()) throws -> Genesis {
+    static func genesis(
+        accounts: UInt64 = 10, parameters: LedgerParameters = LedgerParameters(), engines: ConsensusGenesis? = nil
+    ) throws -> Genesis {
         let allocations = (1...accounts).map { Transfer(to: LedgerHarness.account($0), amount: Amount(tokens: 1_000)) }
+        var sections = CBORMap([(key: "tokens", value: try TokensGenesis(allocations: allocations).section())])
+        if let engines { sections[ConsensusPaths.module] = try engines.section() }
         return Genesis(
             name: "test", timeMilliseconds: 1_700_000_000_000, engine: "solo-fixture",
-            validators: ValidatorSet(solo: validator.publicKey), parameters: parameters,
-            sections: CBORMap([(key: "tokens", value: try TokensGenesis(allocations: allocations).section())]))
+            validators: ValidatorSet(solo: validator.publicKey), parameters: parameters, sections: sections)
     }
 
     static func configuration(_ genesis: Genesis) -> Kernel.Configuration {
@@ -93,10 +102,16 @@ struct TestChain {
             throw Refusal(.stateCorrupt, "nothing to restore")
         }
         kernel = try Kernel(
-            TestChain.configuration(genesis), engine: SoloFixture(chain: genesis.chain), state: restored.state,
-            head: restored.head, history: restored.history)
+            TestChain.configuration(genesis), engine: nil, state: restored.state, head: restored.head,
+            history: restored.history)
         time = restored.head.timeMilliseconds
-        try run(.start(seed: .zero, timeMilliseconds: time))
+        try makeEngine()
+    }
+
+    /// As a host does at the start, and where the ledger puts another engine in charge.
+    mutating func makeEngine() throws {
+        let engine = SoloFixture(chain: genesis.chain, id: kernel.engineInCharge.engine)
+        try run(.engine(engine, seed: .zero, timeMilliseconds: time))
     }
 
     mutating func submit(_ transactions: [VerifiedTransaction]) throws {
@@ -121,6 +136,10 @@ struct TestChain {
                 case .blockRefused(_, let error): refusedBlocks.append(error)
                 case .engineFailed(let fault): faults.append(fault)
                 case .persistEngine(let state, _): engineStates.append(state)
+                case .engineWanted(let activation):
+                    guard hasAllEngines else { break }
+                    let engine = SoloFixture(chain: genesis.chain, id: activation.engine)
+                    events.append(.engine(engine, seed: .zero, timeMilliseconds: time))
                 case .stopped(let error): throw error
                 default: break
                 }

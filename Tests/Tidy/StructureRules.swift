@@ -44,7 +44,9 @@ enum StructureRules {
 
     /// The arrows of the house: what each room may import of the others. A room not named here may import none.
     static let arrows: [String: Set<String>] = {
-        let modules: Set<String> = ["Tokens", "Reputation", "Staking", "Privacy", "Federation", "Market"]
+        let modules: Set<String> = [
+            "Tokens", "Reputation", "Staking", "Consensus", "Privacy", "Federation", "Market",
+        ]
         let ledger: Set<String> = ["Ledger", "Storage", "Primitives"]
         let node = modules.union(ledger).union(["PeerNetwork", "PluginHost", "TaskRunner", "Training", "CVinculum"])
         return [
@@ -52,6 +54,7 @@ enum StructureRules {
             "Modules/Tokens": ["Ledger", "Primitives"],
             "Modules/Reputation": ["Ledger", "Primitives", "Tokens"],
             "Modules/Staking": ["Ledger", "Primitives", "Tokens", "Reputation"],
+            "Modules/Consensus": ["Ledger", "Primitives", "Staking"],
             "Modules/Privacy": ["Ledger", "Primitives", "Tokens"],
             "Modules/Federation": ["Ledger", "Primitives", "Tokens", "Reputation", "Privacy"],
             "Modules/Market": ["Ledger", "Primitives", "Tokens", "Reputation"],

@@ -129,7 +129,8 @@ extension Kernel {
         let validators = head.validators.digest
         let header = Header(
             chain: chain, height: height, parent: head.headerID, timeMilliseconds: timeMilliseconds, proposer: proposer,
-            beaconProof: beaconProof, rulesVersion: configuration.genesis.rulesVersion(at: height), engine: engine.id,
+            beaconProof: beaconProof, rulesVersion: configuration.genesis.rulesVersion(at: height),
+            engine: engineInCharge.engine,
             validatorSetDigest: validators,
             nextValidatorSetDigest: newValidators?.digest ?? validators, stateRoot: state.store.root(),
             transactionsRoot: HistoryVector.root(leafDigests: transactions.map { BLAKE2bMerkleHash.leaf($0.id) }),

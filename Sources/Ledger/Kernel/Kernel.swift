@@ -33,7 +33,10 @@ public struct Kernel {
     public internal(set) var mempool: Mempool
     public internal(set) var history: TransactionHistory
     var state: LedgerState
-    var engine: any ConsensusEngine
+    /// Nil until the host has made it: at first, and after the ledger has put another one in charge.
+    var engine: (any ConsensusEngine)?
+    /// What orders the next height.
+    public internal(set) var engineInCharge: EngineActivation
     /// Blocks that may be decided, by header id.
     var candidates: [Digest: Candidate] = [:]
     /// Blocks that came with messages and were not executed yet.
@@ -53,7 +56,7 @@ public struct Kernel {
 
     /// A kernel for a new chain: executes the genesis.
     public init(
-        _ configuration: Configuration, engine: any ConsensusEngine, store: any StateStore = MemoryStateStore()
+        _ configuration: Configuration, engine: (any ConsensusEngine)?, store: any StateStore = MemoryStateStore()
     ) throws(KernelError) {
         let genesis = configuration.genesis
         let state: LedgerState
@@ -69,9 +72,10 @@ public struct Kernel {
 
     /// A kernel that goes on from a restored state.
     public init(
-        _ configuration: Configuration, engine: any ConsensusEngine, state: LedgerState, head: ChainHead,
+        _ configuration: Configuration, engine: (any ConsensusEngine)?, state: LedgerState, head: ChainHead,
         history: TransactionHistory
     ) throws(KernelError) {
+        engineInCharge = try Kernel.engine(at: head.height + 1, in: state, configuration.genesis)
         self.configuration = configuration
         chain = configuration.genesis.chain
         self.engine = engine
@@ -81,6 +85,23 @@ public struct Kernel {
         mempool = Mempool(limits: configuration.mempoolLimits)
         try checkRules(at: head.height + 1)
     }
+
+    private static func engine(
+        at height: UInt64, in state: LedgerState, _ genesis: Genesis
+    ) throws(KernelError) -> EngineActivation {
+        do { return try state.engineSchedule().engine(at: height) ?? EngineActivation(genesis) } catch {
+            throw KernelError(.corrupt, error.detail)
+        }
+    }
+
+    /// What the ledger has decided to put in charge later.
+    public mutating func plannedEngine() -> EngineActivation? {
+        revertApplied()
+        return try? state.engineSchedule().next(after: head.height + 1)
+    }
+
+    /// Whether the host is to make the engine in charge, and hand it over with an `engine` event.
+    public var isWithoutEngine: Bool { engine == nil }
 
     func checkRules(at height: UInt64) throws(KernelError) {
         let version = configuration.genesis.rulesVersion(at: height)
@@ -115,15 +136,15 @@ public struct Kernel {
     private mutating func take(_ event: KernelEvent, _ effects: inout [KernelEffect]) throws(KernelError) {
         let time = event.timeMilliseconds
         switch event {
-        case .start(let seed, _):
-            try tell(
-                .start(
-                    .init(
-                        height: head.height, chain: chain.digest, headerID: head.headerID, seed: seed,
-                        ownKey: configuration.beaconSigner?.publicKey,
-                        parameters: configuration.genesis.engineParameters, validators: head.validators,
-                        blocks: (Array(candidates.keys) + attachments.keys).sorted(),
-                        blockTimeMilliseconds: head.timeMilliseconds)), time, &effects)
+        case .start(let seed, _): try start(seed, time, &effects)
+        case .engine(let made, let seed, _):
+            guard made.id == engineInCharge.engine else {
+                throw KernelError(.outOfOrder, "\(made.id) came where \(engineInCharge.engine) is in charge")
+            }
+            engine = made
+            try start(seed, time, &effects)
+            // Those that wait were told to the engine before.
+            if mempool.count > 0 { try tell(waitingEvent(), time, &effects) }
         case .transactions(let transactions, _):
             for transaction in transactions {
                 do throws(Refusal) {
@@ -151,6 +172,18 @@ public struct Kernel {
         }
     }
 
+    private mutating func start(
+        _ seed: Digest, _ time: UInt64, _ effects: inout [KernelEffect]
+    ) throws(KernelError) {
+        try tell(
+            .start(
+                .init(
+                    height: head.height, chain: chain.digest, headerID: head.headerID, seed: seed,
+                    ownKey: configuration.beaconSigner?.publicKey, parameters: engineInCharge.parameters,
+                    validators: head.validators, blocks: (Array(candidates.keys) + attachments.keys).sorted(),
+                    blockTimeMilliseconds: head.timeMilliseconds)), time, &effects)
+    }
+
     private func waitingEvent() -> ConsensusEvent.Kind {
         .transactions(count: UInt64(mempool.count), byteCount: UInt64(mempool.byteCount))
     }
@@ -165,6 +198,14 @@ public struct Kernel {
         persisting = nil
         effects.append(.committed(block))
         try checkRules(at: height + 1)
+        let inCharge = try Kernel.engine(at: height + 1, in: state, configuration.genesis)
+        guard inCharge == engineInCharge else {
+            // The height belongs to another one: what this one still wants is of no use to anybody.
+            engineInCharge = inCharge
+            engine = nil
+            effects.append(.engineWanted(inCharge))
+            return
+        }
         try tell(
             .committed(
                 height: height, headerID: block.headerID, blockTimeMilliseconds: block.header.timeMilliseconds,
@@ -183,7 +224,8 @@ public struct Kernel {
         while next < pending.count {
             let answers: [ConsensusEffect]
             do throws(ConsensusFault) {
-                answers = try engine.step(ConsensusEvent(timeMilliseconds: time, pending[next]))
+                // While the host makes one, blocks of others are followed, and transactions wait.
+                answers = try engine?.step(ConsensusEvent(timeMilliseconds: time, pending[next])) ?? []
             } catch {
                 effects.append(.engineFailed(error))
                 return
@@ -275,5 +317,5 @@ public struct Kernel {
     }
 
     /// The engine's state, for a swap of engines or a simulator.
-    public func engineSnapshot() throws(ConsensusFault) -> [UInt8] { try engine.snapshot() }
+    public func engineSnapshot() throws(ConsensusFault) -> [UInt8] { try engine?.snapshot() ?? [] }
 }

@@ -4,6 +4,8 @@ import Primitives
 public enum KernelEvent: Sendable {
     /// The first event of a life; `seed` is all the randomness that the engine gets.
     case start(seed: Digest, timeMilliseconds: UInt64)
+    /// The engine in charge, made and given its saved state: it starts, in place of the one before.
+    case engine(any ConsensusEngine, seed: Digest, timeMilliseconds: UInt64)
     /// Transactions whose signatures were checked.
     case transactions([VerifiedTransaction], timeMilliseconds: UInt64)
     case timePassed(timeMilliseconds: UInt64)
@@ -21,7 +23,8 @@ public enum KernelEvent: Sendable {
 
     var timeMilliseconds: UInt64 {
         switch self {
-        case .start(_, let time), .transactions(_, let time), .timePassed(let time), .timer(_, let time),
+        case .start(_, let time), .engine(_, _, let time), .transactions(_, let time), .timePassed(let time),
+            .timer(_, let time),
             .message(_, _, let time), .finalBlock(_, let time), .voteSigned(_, _, let time),
             .voteUnavailable(_, let time), .persisted(_, let time):
             time
@@ -50,6 +53,9 @@ public enum KernelEffect: Sendable {
     case evidence(Evidence)
     /// A block that was said to be final is not: its sender lied, or has another chain.
     case blockRefused(height: UInt64, TrustError)
+    /// Another engine is in charge of the next height. The one before has no timers any more; the host makes this one
+    /// and answers with `engine`.
+    case engineWanted(EngineActivation)
     /// The engine's call failed; it had no effect, and the event may be repeated.
     case engineFailed(ConsensusFault)
     /// The kernel cannot go on; what it answered before holds.

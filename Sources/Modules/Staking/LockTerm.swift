@@ -63,7 +63,7 @@ public enum QuorumRule: UInt8, CaseIterable, Sendable {
     case majority = 1
 
     /// The least power that is enough of `total`.
-    func threshold(of total: UInt64) -> UInt64 {
+    public func threshold(of total: UInt64) -> UInt64 {
         switch self {
         case .twoThirds: total - (total - 1) / 3
         case .majority: total / 2 + 1

@@ -6,11 +6,11 @@ import Storage
 /// What the kernel's thread owns: the kernel, the disk, the key, the timers. Takes events, applies effects in the order
 /// that the kernel gives them: synced, then signed, then told to others.
 struct KernelHost: SerialThreadState {
-    private(set) var kernel: Kernel
+    var kernel: Kernel
     let archive: LedgerArchive
     private let key: SecretKey?
     private let signal: CommitSignal
-    private let logger: Logger
+    let logger: Logger
     /// To and from other validators; nil for a node without a network.
     private let outbox: ConsensusOutbox?
     private let keepBlocks: UInt64
@@ -19,34 +19,41 @@ struct KernelHost: SerialThreadState {
     /// After a restore nothing is signed before a block that is later than this is final.
     private(set) var signingHold: UInt64?
     /// Milliseconds since 1970 at which an engine's timer is due.
-    private var timers: [UInt64: UInt64] = [:]
+    var timers: [UInt64: UInt64] = [:]
     /// A decided block that the disk did not take; nothing goes on before it is stored.
     private var stalled: CommittedBlock?
     private var retryAt: ContinuousClock.Instant?
-    private let revival: EngineRevival?
+    var revival: EngineRevival?
+    /// Makes engines; nil where the kernel's engine stays for good.
+    let engines: EngineRoom?
+    /// The engine that was made last.
+    var engineStatus: NodeStatus.PluginStatus?
     /// When the engine, whose process has ended, is started again.
-    private var reviveAt: ContinuousClock.Instant?
+    var reviveAt: ContinuousClock.Instant?
     private var clock: KernelClock
     /// Why transactions left the mempool without a block, newest last.
     private var refusals: [Digest: Refusal] = [:]
     private var refusalOrder: [Digest] = []
     /// Events that wait until the disk has taken the block before them.
-    private var waiting: [KernelEvent] = []
+    var waiting: [KernelEvent] = []
     /// The engine's newest state, where the disk did not take it: nothing is signed before it does.
-    private var unsavedEngineState: EngineState?
+    var unsavedEngineState: EngineState?
     /// Blocks that lie on disk with the engine's state.
     private var keptBlocks: Set<Digest> = []
     private var storeTrouble: String?
     private var voteTrouble: String?
     /// The engine's process has ended, and is not there again yet.
-    private var engineTrouble: String?
+    var engineTrouble: String?
     private var fault: String?
+    /// What is planned to take charge, and why this node could not make it.
+    var planned: EngineActivation?
+    var plannedTrouble: String?
     /// Why the last block of another node was not taken.
     private var refusedBlock: TrustError?
     /// The kernel has ended its work, and only a restart makes another one.
     private var isStopped = false
     /// What keeps the node from working, for its operator; nil when all is well.
-    var trouble: String? { storeTrouble ?? voteTrouble ?? engineTrouble ?? fault }
+    var trouble: String? { storeTrouble ?? voteTrouble ?? engineTrouble ?? fault ?? plannedTrouble }
     private(set) var transactionCount: UInt64
 
     private static let refusalLimit = 10_000
@@ -56,12 +63,14 @@ struct KernelHost: SerialThreadState {
     /// - Parameters:
     ///   - keepBlocks: how many blocks are kept in full; 0 keeps all.
     ///   - revival: for an engine whose process may end without the node's.
+    ///   - engines: for a kernel that has no engine yet, or may come to need another.
     ///   - outbox: takes what the engine sends to other validators.
     init(
         kernel: Kernel, archive: LedgerArchive, key: SecretKey?, signal: CommitSignal, logger: Logger,
         keepBlocks: UInt64 = 0, revival: EngineRevival? = nil, clock: KernelClock = KernelClock(),
-        checkpoint: Checkpoint? = nil, outbox: ConsensusOutbox? = nil
+        checkpoint: Checkpoint? = nil, outbox: ConsensusOutbox? = nil, engines: EngineRoom? = nil
     ) {
+        self.engines = engines
         self.outbox = outbox
         self.clock = clock
         self.checkpoint = checkpoint
@@ -75,20 +84,29 @@ struct KernelHost: SerialThreadState {
         transactionCount = kernel.history.size
     }
 
-    /// The engine's state of an earlier life, for its start.
-    static func savedEngineState(_ archive: LedgerArchive) throws -> [UInt8] {
-        try EngineState.savedBytes(archive)
-    }
-
     // MARK: Events
 
+    /// The kernel has its engine.
     mutating func start() {
+        goLive()
+        handle(.start(seed: Self.freshSeed(), timeMilliseconds: now()))
+    }
+
+    /// Makes the engine that is in charge, and starts it.
+    mutating func startWithEngine() throws {
+        goLive()
+        handle(try makeEngine())
+        considerPlan()
+    }
+
+    private mutating func goLive() {
         signal.committed(kernel.head.height)
         tellValidators()
         signingHold = try? archive.database.signingHold()
         restoreBlocks()
-        handle(.start(seed: Digest.blake2b256(SecureRandom.bytes(count: 32)), timeMilliseconds: now()))
     }
+
+    static func freshSeed() -> Digest { Digest.blake2b256(SecureRandom.bytes(count: 32)) }
 
     private mutating func restoreBlocks() {
         do throws(StorageError) {
@@ -149,13 +167,13 @@ struct KernelHost: SerialThreadState {
     /// Why a transaction was not taken, if it was not.
     func refusal(of id: Digest) -> Refusal? { refusals[id] }
 
-    private mutating func handle(_ first: KernelEvent) {
+    mutating func handle(_ first: KernelEvent) {
         guard !isStopped else { return }
         waiting.append(first)
         goOn()
     }
 
-    private mutating func goOn() {
+    mutating func goOn() {
         while stalled == nil, !isStopped, !waiting.isEmpty {
             let effects = kernel.step(waiting.removeFirst())
             for (index, effect) in effects.enumerated() {
@@ -180,6 +198,7 @@ struct KernelHost: SerialThreadState {
         // The same transaction again is not refused: it waits.
         case .rejected(let id, let refusal): if refusal.code != .duplicate { remember(refusal, of: id) }
         case .evidence(let evidence): report(evidence)
+        case .engineWanted(let activation): changeEngine(to: activation)
         case .engineFailed(let fault):
             logger.error("\(fault)")
             guard revival?.isGone() == true else {
@@ -221,7 +240,7 @@ struct KernelHost: SerialThreadState {
 
     /// The newest state of the engine is written with the vote that it belongs to, in one sync.
     private mutating func persistEngine(_ state: [UInt8], _ blocks: [Block]) {
-        unsavedEngineState = EngineState(state: state, blocks: blocks)
+        unsavedEngineState = EngineState(activation: kernel.engineInCharge, state: state, blocks: blocks)
     }
 
     /// Writes what the engine asked to keep before anything of the same step leaves the node.
@@ -254,6 +273,7 @@ struct KernelHost: SerialThreadState {
         liftSigningHold(block.header)
         tellValidators()
         signal.committed(block.header.height)
+        considerPlan()
         takeSnapshotIfDue(block)
         pruneIfDue(block)
     }
@@ -360,26 +380,5 @@ struct KernelHost: SerialThreadState {
         for (id, _) in due where timers.removeValue(forKey: id) != nil {
             handle(.timer(id: id, timeMilliseconds: time))
         }
-    }
-
-    /// A new process for the engine in the place of one that ended. What the dead one had in hand is lost, as in a
-    /// crash of the node: no block that was acknowledged, and no vote, since the disk remembers those.
-    private mutating func reviveEngine() {
-        guard let revival, let due = reviveAt, .now >= due else { return }
-        do {
-            try revival.start(unsavedEngineState?.state ?? Self.savedEngineState(archive))
-        } catch {
-            reviveAt = .now + revival.retry
-            let reason = "the engine's process ended, and cannot be started again yet: \(error)"
-            engineTrouble = reason
-            return logger.error("\(reason)")
-        }
-        logger.warning("the engine's process ended; a new one goes on from height \(kernel.head.height)")
-        reviveAt = nil
-        engineTrouble = nil
-        timers = [:]
-        start()
-        // Transactions that wait were told to the engine that is gone.
-        handle(.transactions([], timeMilliseconds: now()))
     }
 }

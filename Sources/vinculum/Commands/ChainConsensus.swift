@@ -1,4 +1,5 @@
 import ArgumentParser
+import Consensus
 import Ledger
 import Node
 import Primitives
@@ -16,8 +17,10 @@ enum ChainConsensus: String, ExpressibleByArgument, CaseIterable, Codable, Senda
     var engine: String { "org.vinculum.consensus-\(rawValue)" }
 
     /// The keys of other validators, given as accounts.
-    func keys(_ accounts: [String]) throws -> [PublicKey] {
-        guard accounts.isEmpty || self != .solo else {
+    ///
+    /// - Parameter isSwappable: whether others may come to validate under another engine.
+    func keys(_ accounts: [String], isSwappable: Bool) throws -> [PublicKey] {
+        guard accounts.isEmpty || self != .solo || isSwappable else {
             throw ValidationError("solo has one validator: choose --consensus pos or poc for more")
         }
         return try accounts.map { text in
@@ -35,6 +38,11 @@ enum ChainConsensus: String, ExpressibleByArgument, CaseIterable, Codable, Senda
         }
     }
 
+    /// What a chain that may change its engine says of this one.
+    var allowed: AllowedEngine {
+        AllowedEngine(engine: engine, quorum: self == .solo ? .one : .twoThirds, isByContribution: self == .poc)
+    }
+
     /// The first validators, of the same power each.
     func validators(_ keys: [PublicKey]) throws -> ValidatorSet {
         if self == .solo, let only = keys.first { return ValidatorSet(solo: only) }
@@ -44,4 +52,12 @@ enum ChainConsensus: String, ExpressibleByArgument, CaseIterable, Codable, Senda
         }
         return set
     }
+}
+
+/// Who may change the engine of a chain that `vinculum init` makes.
+enum SwapRule: String, ExpressibleByArgument, CaseIterable, Sendable {
+    /// The account 'main' alone.
+    case `operator`
+    /// More than two thirds of the validators' power.
+    case validators
 }

@@ -32,6 +32,7 @@ struct InitNode: VinculumCommand {
             examples: [
                 ("vinculum init", "in ~/.vinculum"),
                 ("vinculum init node --data ./node --tokens 5000000", "elsewhere, with another supply"),
+                ("vinculum init --profile staging", "a chain whose engine can be changed while it runs"),
                 ("vinculum init --stake 100000", "a chain whose validators are elected by stake"),
                 ("vinculum init --listen /ip4/0.0.0.0/tcp/4001", "one that other nodes can join"),
                 ("vinculum init --join genesis.dagcbor --peer ADDRESS", "a node of a chain that is there already"),
@@ -70,29 +71,44 @@ struct InitNode: VinculumCommand {
             "The least time from a waiting transaction to its block, a parameter of the new chain; 10 for solo, 2 "
                 + "for pos and poc.", valueName: "milliseconds"))
     var blockInterval: UInt16?
-    @Option(help: ArgumentHelp("Who orders the new chain's blocks: solo, pos or poc.", valueName: "engine"))
-    var consensus = ChainConsensus.solo
+    @Option(
+        help: ArgumentHelp(
+            "Begin with the choices of a profile, by its name in etc/profiles or as a file; options go before it.",
+            valueName: "profile"))
+    var profile: String?
+    @Option(
+        help: ArgumentHelp("Who orders the new chain's blocks: solo (the default), pos or poc.", valueName: "engine"))
+    var consensus: ChainConsensus?
     @Option(
         help: ArgumentHelp(
             "Another validator of the new chain, as its `vinculum init key` shows it; may be given again.",
             valueName: "account"))
     var validator: [String] = []
-    @Option(help: "The chain's name.") var name = "development"
-    @Option(help: ArgumentHelp("Tokens that the account 'main' gets.", valueName: "amount")) var tokens = "1000000"
+    @Option(help: "The chain's name (default: development).") var name: String?
+    @Option(help: ArgumentHelp("Tokens that the account 'main' gets (default: 1000000).", valueName: "amount"))
+    var tokens: String?
     @Option(
         help: ArgumentHelp(
             "Of these, tokens that the node validates with: the new chain has staking.", valueName: "amount"))
     var stake: String?
+    @Option(
+        help: ArgumentHelp(
+            "Who may change the engine while the new chain runs: operator (the account 'main') or validators; "
+                + "nobody if left out.", valueName: "who"))
+    var swap: SwapRule?
     @OptionGroup var folder: FolderOptions
     @OptionGroup var output: OutputOptions
 
     func execute() async throws -> ExitStatus {
-        let others = try consensus.keys(validator)
-        if join != nil, !others.isEmpty || consensus != .solo {
+        if join != nil, profile != nil || !validator.isEmpty || consensus != nil || swap != nil {
             throw ValidationError("--join takes consensus and validators from the genesis")
         }
-        guard let supply = try? Amount(tokens) else { throw ValidationError("'\(tokens)' is not an amount of tokens") }
-        let staking = try stake.map { try StakeOptions.amount($0) }
+        let choices = try profile.map { try ChainProfile(named: $0) } ?? ChainProfile()
+        let consensus = consensus ?? choices.consensus
+        let swap = swap ?? choices.swap
+        let others = try consensus.keys(validator, isSwappable: swap != nil)
+        let supply = try CallOptions.amount(tokens ?? choices.tokens)
+        let staking = try (stake ?? choices.stake).map { try CallOptions.amount($0) }
         if let staking, staking > supply { throw ValidationError("--stake is more than --tokens") }
         let root = folder.folder
         let made = UnfinishedFolder(root: root, last: "node.toml")
@@ -107,8 +123,9 @@ struct InitNode: VinculumCommand {
         _ = try made.key("aggregator")
         let account = AccountID(owner.publicKey)
         let chain = NewChain(
-            name: name, consensus: consensus, blockInterval: blockInterval, supply: supply, stake: staking,
-            owner: account, key: key, others: others)
+            name: name ?? choices.name, consensus: consensus, blockInterval: blockInterval ?? choices.blockInterval,
+            supply: supply, stake: staking,
+            owner: account, key: key, others: others, swap: swap)
         let genesis = try chain.genesis(timeMilliseconds: Self.now())
         _ = try BearerToken.loadOrCreate(at: "\(root)/keys/api.token")
         try DurableFile.replace("\(root)/genesis.dagcbor", with: genesis.encoded())

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Consensus
 import Ledger
 import Primitives
 import Staking
@@ -18,6 +19,8 @@ struct NewChain {
     var key: PublicKey
     /// Validators of other operators: each is the operator's account too, and gets what it has at stake.
     var others: [PublicKey]
+    /// Nil: the engine stays.
+    var swap: SwapRule?
 
     func genesis(timeMilliseconds: UInt64) throws -> Genesis {
         var allocations = [Transfer(to: owner, amount: supply)]
@@ -37,10 +40,19 @@ struct NewChain {
         } else {
             validators = try consensus.validators([key] + others)
         }
+        if let swap { sections[ConsensusPaths.module] = try engines(swap).section() }
         return Genesis(
             name: name, timeMilliseconds: timeMilliseconds, engine: consensus.engine,
             engineParameters: consensus.parameters(blockInterval: blockInterval), validators: validators,
             parameters: parameters, sections: sections)
+    }
+
+    /// Who may change to which engines. Where stake elects, one validator alone is nobody's choice.
+    private func engines(_ rule: SwapRule) -> ConsensusGenesis {
+        ConsensusGenesis(
+            operators: rule == .operator ? [owner] : [],
+            engines: ChainConsensus.allCases.filter { stake == nil || $0 != .solo }.map(\.allowed),
+            validators: stake == nil ? ([key] + others).map { ValidatorSet.Validator(key: $0) } : [])
     }
 
     private var staking: StakingGenesis? {

@@ -49,42 +49,12 @@ extension LockTerm: ExpressibleByArgument {
     }
 }
 
-/// What all commands that send something have in common.
-struct StakeOptions: ParsableArguments {
-    @Option(help: "The name of the key that signs and pays.") var from = "main"
-    @Option(help: ArgumentHelp("The most that may be paid in fees.", valueName: "amount")) var feeLimit = "1"
-    @Option(help: ArgumentHelp("Wait this long for the decision.", valueName: "seconds")) var timeout: UInt32 = 30
-    @OptionGroup var node: NodeOptions
-
-    /// Apart from the lanes of payments, jobs and tasks.
-    private static let lane: UInt8 = 3
-
-    var store: KeyStore { KeyStore(folder: node.folder.folder) }
-
-    func account() throws -> AccountID { AccountID(try store.load(from).publicKey) }
-
-    static func amount(_ text: String) throws -> Amount {
-        guard let amount = try? Amount(text) else { throw ValidationError("'\(text)' is not an amount of tokens") }
-        return amount
-    }
-
+extension CallOptions {
     /// Signs a call, sends it and waits for the decision. The body may depend on the chain.
     func send(
         _ action: StakingModule.Action, _ output: OutputOptions, _ body: (CID) throws -> some CBORCodable
     ) async throws -> ExitStatus {
-        let limit = try Self.amount(feeLimit)
-        let key = try store.load(from)
-        let client = try node.client()
-        let status = try await client.status()
-        let view = try await client.account(AccountID(key.publicKey))
-        let chain = try node.folder.signingChain().of(status)
-        let transaction = Transaction(
-            TransactionBody(
-                chain: chain, account: AccountID(key.publicKey), lane: Self.lane,
-                sequence: view.nextSequence(lane: Self.lane), validUntilHeight: status.height + 1_000, payer: nil,
-                feeLimit: limit, module: StakingPaths.module, call: ActionCall(action.rawValue, try body(chain))),
-            signedBy: [key])
-        return try await Submission.send(transaction.encoded, client, .seconds(Int64(timeout)), output)
+        try await send(StakingPaths.module, action.rawValue, output) { chain, _ in try body(chain) }
     }
 }
 
@@ -107,11 +77,11 @@ struct StakeDelegate: VinculumCommand {
     @Argument(help: "How many tokens, with up to 18 decimals.") var amount: String
     @Option(help: "How long it is locked: month (30 days), half-year (+20 % of rewards) or year (+50 %).")
     var term = LockTerm.month
-    @OptionGroup var stake: StakeOptions
+    @OptionGroup var stake: CallOptions
     @OptionGroup var output: OutputOptions
 
     func execute() async throws -> ExitStatus {
-        let tokens = try StakeOptions.amount(amount)
+        let tokens = try CallOptions.amount(amount)
         let account = try stake.store.account(validator)
         return try await stake.send(.delegate, output) { _ in
             DelegateBody(validator: account, amount: tokens, term: term)
@@ -133,7 +103,7 @@ struct StakeRelock: VinculumCommand {
     @Argument(help: "The validator's account, or the name of a key in the folder.") var validator: String
     @Option(help: "The term for which the stake was locked.") var term = LockTerm.month
     @Option(help: "The new term (the same if left out).") var to: LockTerm?
-    @OptionGroup var stake: StakeOptions
+    @OptionGroup var stake: CallOptions
     @OptionGroup var output: OutputOptions
 
     func execute() async throws -> ExitStatus {
@@ -160,11 +130,11 @@ struct StakeUnbond: VinculumCommand {
     @Argument(help: "The validator's account, or the name of a key in the folder.") var validator: String
     @Argument(help: "How many tokens (all of the term if left out).") var amount: String?
     @Option(help: "The term for which the stake was locked.") var term = LockTerm.month
-    @OptionGroup var stake: StakeOptions
+    @OptionGroup var stake: CallOptions
     @OptionGroup var output: OutputOptions
 
     func execute() async throws -> ExitStatus {
-        let tokens = try amount.map { try StakeOptions.amount($0) }
+        let tokens = try amount.map { try CallOptions.amount($0) }
         let account = try stake.store.account(validator)
         return try await stake.send(.unbond, output) { _ in UnbondBody(validator: account, term: term, amount: tokens) }
     }
@@ -178,7 +148,7 @@ struct StakeWithdraw: VinculumCommand {
             examples: [("vinculum stake withdraw", "all of it")], exits: Stake.exits
         ).text)
 
-    @OptionGroup var stake: StakeOptions
+    @OptionGroup var stake: CallOptions
     @OptionGroup var output: OutputOptions
 
     func execute() async throws -> ExitStatus { try await stake.send(.withdraw, output) { _ in EmptyBody() } }
@@ -193,7 +163,7 @@ struct StakeCollect: VinculumCommand {
             limits: "Positions are collected too whenever their stake changes.", exits: Stake.exits
         ).text)
 
-    @OptionGroup var stake: StakeOptions
+    @OptionGroup var stake: CallOptions
     @OptionGroup var output: OutputOptions
 
     func execute() async throws -> ExitStatus { try await stake.send(.collect, output) { _ in EmptyBody() } }

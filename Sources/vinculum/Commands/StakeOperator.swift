@@ -52,11 +52,11 @@ struct StakeRegister: VinculumCommand {
     @Option(help: "How long the stake is locked: month, half-year or year.") var term = LockTerm.month
     @Option(help: ArgumentHelp("The node's key (that of the folder's node if left out).", valueName: "file"))
     var nodeKey: String?
-    @OptionGroup var stake: StakeOptions
+    @OptionGroup var stake: CallOptions
     @OptionGroup var output: OutputOptions
 
     func execute() async throws -> ExitStatus {
-        let tokens = try StakeOptions.amount(amount)
+        let tokens = try CallOptions.amount(amount)
         let part = try Percentage.read(commission, "--commission")
         let most = try Percentage.read(mostCommission, "--most-commission")
         guard part <= most else { throw ValidationError("--commission is above --most-commission") }
@@ -79,7 +79,7 @@ struct StakeCommission: VinculumCommand {
         ).text)
 
     @Argument(help: "Percent of rewards, with up to four decimals.") var percent: String
-    @OptionGroup var stake: StakeOptions
+    @OptionGroup var stake: CallOptions
     @OptionGroup var output: OutputOptions
 
     func execute() async throws -> ExitStatus {
@@ -97,7 +97,7 @@ struct StakeUnjail: VinculumCommand {
             limits: "A validator that signed contradictory votes does not come back.", exits: Stake.exits
         ).text)
 
-    @OptionGroup var stake: StakeOptions
+    @OptionGroup var stake: CallOptions
     @OptionGroup var output: OutputOptions
 
     func execute() async throws -> ExitStatus { try await stake.send(.unjail, output) { _ in EmptyBody() } }
@@ -116,7 +116,7 @@ struct StakeReport: VinculumCommand {
         ).text)
 
     @Argument(help: "The file with the evidence.") var file: String
-    @OptionGroup var stake: StakeOptions
+    @OptionGroup var stake: CallOptions
     @OptionGroup var output: OutputOptions
 
     func execute() async throws -> ExitStatus {

@@ -1,3 +1,4 @@
+import Consensus
 import Federation
 import Ledger
 import Market
@@ -12,9 +13,11 @@ enum TransactionResult {
     /// One word, as programs read it; nil for a code that this program does not know.
     static func word(_ code: Int32) -> String? {
         if let name = ResultCode(rawValue: code).ledgerName ?? tokens[code] { return name }
-        let name =
-            FederationCode(rawValue: code).map { "\($0)" } ?? PrivacyCode(rawValue: code).map { "\($0)" }
-            ?? MarketCode(rawValue: code).map { "\($0)" } ?? StakingCode(rawValue: code).map { "\($0)" }
+        let modules: [(any ModuleCode)?] = [
+            FederationCode(rawValue: code), PrivacyCode(rawValue: code), MarketCode(rawValue: code),
+            StakingCode(rawValue: code), ConsensusCode(rawValue: code),
+        ]
+        let name = modules.lazy.compactMap { $0 }.first.map { "\($0)" }
         return name.map { underscored($0) }
     }
 

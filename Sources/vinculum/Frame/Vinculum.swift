@@ -27,7 +27,9 @@ struct Vinculum: AsyncParsableCommand {
             CommandGroup(
                 name: "Ledger",
                 subcommands: [
-                    Account.self, Transact.self, Stake.self, Job.self, MarketTask.self, Proof.self, LedgerCommand.self,
+                    Account.self, Transact.self, Stake.self, ConsensusCommand.self, Job.self, MarketTask.self,
+                    Proof.self,
+                    LedgerCommand.self,
                 ]),
             CommandGroup(name: "Network", subcommands: [Peers.self, NetworkCommand.self]),
             CommandGroup(name: "Plugins", subcommands: [Plugin.self]),

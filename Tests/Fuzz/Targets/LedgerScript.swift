@@ -1,3 +1,4 @@
+import Consensus
 import Federation
 import Ledger
 import LedgerSupport
@@ -53,7 +54,8 @@ struct LedgerScript {
     static let senders: [UInt64] = [1, 2, 11, 12, 13, 31, 32, 33, 99]
     static let auditors: [UInt64] = [31, 32, 33]
     static let modules: [any LedgerModule] = [
-        TokensModule(), ReputationModule(), StakingModule(), PrivacyModule(), FederationModule(), MarketModule(),
+        TokensModule(), ReputationModule(), StakingModule(), ConsensusModule(), PrivacyModule(), FederationModule(),
+        MarketModule(),
     ]
     static let actions: [(module: String, action: String)] = modules.flatMap { module in
         module.actions.map { (module.name, $0.name) }
@@ -70,6 +72,7 @@ struct LedgerScript {
             sections: CBORMap([
                 (key: "tokens", value: try TokensGenesis(allocations: allocations).section()),
                 (key: "staking", value: try Self.stakingGenesis.section()),
+                (key: "consensus", value: try Self.engines.section()),
             ]),
             invariant: Supply.checkConservation)
     }
@@ -116,11 +119,19 @@ struct LedgerScript {
         try playFederation(isEnough)
         try playMarket(isEnough)
         try playStaking(isEnough)
+        let swap = SwapBody(height: ledger.height + 1_000, engine: "b", parameters: CBORMap([("a", .unsigned(1))]))
+        try send("consensus", "swap", swap, from: 1, isEnough)
+        try send("consensus", "cancel", CancelBody(), from: 1, isEnough)
         let keys = [UInt64](3...4).map { Authorisation.WeightedKey(LedgerHarness.key($0).publicKey) }
         let authorisation = try Authorisation(keys: keys.sorted { $0.key < $1.key }, threshold: 1)
         try send("tokens", "open-multisignature", authorisation, from: 99, isEnough)
         try send("tokens", "rotate-authorisation", authorisation, from: 99, isEnough)
     }
+
+    static let engines = ConsensusGenesis(
+        operators: [LedgerHarness.account(1)],
+        engines: ["a", "b"].map { AllowedEngine(engine: $0, quorum: .twoThirds, isByContribution: $0 == "b") },
+        validators: [])
 
     // MARK: A federation
 

@@ -1,3 +1,4 @@
+import Consensus
 import Federation
 import Ledger
 import LedgerSupport
@@ -42,6 +43,9 @@ extension FuzzGroups {
             .record(ValidatorRecord.self), .record(PositionRecord.self), .record(SharePool.self),
             .record(RewardPool.self, seeds: [RewardPool()]), .record(ActiveSet.self), .record(EpochState.self),
             .record(EpochRecord.self),
+            .record(SwapBody.self), .record(CancelBody.self),
+            .record(Approval.self, seeds: [Approval(swap: nil)]),
+            .record(ConsensusGenesis.self, seeds: [LedgerScript.engines]), .record(EngineSchedule.self),
             .record(ValidatorSchedule.self), .record(Handover.self, seeds: [handover]),
             .record(Evidence.self, seeds: [LedgerScript.contradiction(height: 1)]), texts,
         ])

@@ -128,7 +128,7 @@ struct CommitteeOfEngines {
         case .stopped(let error): faults.append("\(index): \(error)")
         case .blockRefused(_, let error): faults.append("\(index): \(error)")
         case .evidence: faults.append("\(index) accuses somebody")
-        case .persistEngine, .rejected: break
+        case .persistEngine, .rejected, .engineWanted: break
         }
     }
 
