@@ -241,7 +241,7 @@ let package = Package(
             "Node",
             [
                 "Node", "NodeAPI", "Federation", "Ledger", "LedgerSupport", "PeerNetwork", "PluginHost", "Primitives",
-                "Privacy", "Staking", "Storage", "TaskRunner", "Tokens", "Training",
+                "Privacy", "Reputation", "Staking", "Storage", "TaskRunner", "Tokens", "Training",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .target(

@@ -26,6 +26,8 @@ public final class NodeRuntime: Sendable {
     /// The account that jobs name to have this node aggregate for them.
     public let aggregator: AccountID?
     private let aggregatorKey: SecretKey?
+    /// Judges the work of other validators; nil where this node has no say.
+    private let appraiserKey: SecretKey?
     /// Nil for a node that stays by itself.
     let network: NodeNetwork?
 
@@ -46,6 +48,7 @@ public final class NodeRuntime: Sendable {
         let key = try SecretKey.load(from: configuration.keyFile)
         let aggregatorKey = try configuration.aggregatorKeyFile.map { try SecretKey.load(from: $0) }
         let networkConfiguration = try configuration.network()
+        try configuration.checkAppraisals()
         let objects = try ObjectStore(
             folder: configuration.objectFolder, limitBytes: configuration.objectLimitBytes,
             storeLimitBytes: configuration.objectStoreLimitBytes)
@@ -86,7 +89,8 @@ public final class NodeRuntime: Sendable {
         return NodeRuntime(
             configuration: configuration, genesisBytes: genesisBytes, chain: genesis.chain, kernel: kernel,
             signal: signal, objects: objects, logger: logger, validatorKey: key.publicKey,
-            aggregatorKey: aggregatorKey, network: network)
+            aggregatorKey: aggregatorKey, network: network,
+            appraiserKey: configuration.appraises && genesis.sections[StakingPaths.module] != nil ? votingKey : nil)
     }
 
     static func startNetwork(
@@ -146,7 +150,7 @@ public final class NodeRuntime: Sendable {
     init(
         configuration: NodeConfiguration, genesisBytes: [UInt8], chain: CID, kernel: SerialThread<KernelHost>,
         signal: CommitSignal, objects: ObjectStore, logger: Logger,
-        validatorKey: PublicKey, aggregatorKey: SecretKey?, network: NodeNetwork? = nil
+        validatorKey: PublicKey, aggregatorKey: SecretKey?, network: NodeNetwork? = nil, appraiserKey: SecretKey? = nil
     ) {
         self.configuration = configuration
         self.genesisBytes = genesisBytes
@@ -158,6 +162,7 @@ public final class NodeRuntime: Sendable {
         self.validatorKey = validatorKey
         self.aggregatorKey = aggregatorKey
         self.network = network
+        self.appraiserKey = appraiserKey
         aggregator = aggregatorKey.map { AccountID($0.publicKey) }
     }
 
@@ -171,6 +176,7 @@ public final class NodeRuntime: Sendable {
                 let agent = AggregatorAgent(gateway: gateway, sender: sender, logger: logger)
                 group.addTask { await agent.run() }
             }
+            if let appraiserKey { group.addTask { await self.appraise(with: appraiserKey) } }
             if configuration.removesSettledObjects {
                 let tidying = ObjectTidying(
                     source: LocalTidying(runtime: self), keepRounds: configuration.keptRounds, logger: logger)
@@ -179,5 +185,18 @@ public final class NodeRuntime: Sendable {
         }
         await network?.stop()
         await kernel.stop()
+    }
+
+    private func appraise(with key: SecretKey) async {
+        let agent = AppraisalAgent(
+            reader: LocalReader(runtime: self), sender: LocalSender(runtime: self, key: key), chain: chain,
+            key: key.publicKey, file: "\(configuration.dataFolder)/appraisal.dagcbor",
+            chosen: configuration.appraisals, logger: logger)
+        await agent.run {
+            let height = signal.height
+            await signal.wait(above: height, atMost: .seconds(30))
+            // Epochs are long: a block in ten seconds is looked at, and not each of a thousand.
+            try await Task.sleep(for: .seconds(1))
+        }
     }
 }

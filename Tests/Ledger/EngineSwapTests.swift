@@ -8,8 +8,8 @@ import Tokens
 
 @testable import Ledger
 
-/// A chain changes what orders its blocks while it runs. Engines are fixtures of other names; who may decide on a swap is
-/// the Consensus module's, and tested there.
+/// A chain changes what orders its blocks while it runs. Engines are fixtures of other names; who may decide on a swap
+/// is the Consensus module's, and tested there.
 @Suite("Ledger: another engine from a height on") struct EngineSwapTests {
     private static func chain(archive: LedgerArchive? = nil) throws -> TestChain {
         try TestChain(genesis: try genesis(), archive: archive)

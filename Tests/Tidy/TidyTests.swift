@@ -60,7 +60,7 @@ import Testing
 
     /// How many findings of a rule are still there, with the reason. May only shrink: lower it when there are fewer.
     static let ratchets: [String: (atMost: Int, reason: String)] = [
-        "line length": (20, "the formatter does not split literals")
+        "line length": (16, "the formatter does not split literals")
     ]
 
     @Test(arguments: fileRules.indices) func eachFileKeeps(rule index: Int) throws {

@@ -28,16 +28,16 @@ enum Election {
         }
     }
 
-    /// What the Reputation module knows of an operator's work: the best of what it did as a site, auditor, aggregator
-    /// or provider, faded to now. Whoever is barred from any of them has no score.
+    /// What the Reputation module knows of an operator's work, the best of what it did as a site, auditor, aggregator
+    /// or provider, faded to now; and no more than stake stands for, since whoever orders work from itself has a record
+    /// too. Whoever is barred from any of them has no score.
     static func score(of account: AccountID, _ context: inout ModuleContext) throws(Refusal) -> UInt64 {
-        var best: Int64 = 0
-        for domain in [ReputationDomain.site, .auditor, .aggregator, .provider] {
-            let score = try Scores.score(account, domain, &context)
-            if ReputationTier(of: score) == .barred { return 0 }
-            best = max(best, score)
-        }
-        return min(UInt64(clamping: best), PowerTable.scoreLimit)
+        var scores: [Int64] = []
+        for domain in StakingModule.workDomains { scores.append(try Scores.score(account, domain, &context)) }
+        let work = StakingModule.work(scores)
+        guard work > 0 else { return 0 }
+        let standing = try context.load(Standing.self, at: StakingPaths.standing(account))?.score ?? 0
+        return min(work, standing)
     }
 
     /// Tells the ledger who certifies from the second block on. Where nobody stands the set stays as it is: a chain

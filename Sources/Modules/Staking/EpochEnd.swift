@@ -33,6 +33,9 @@ extension StakingModule {
     ) throws(Refusal) {
         try issue(&state, parameters, &context)
         let active = try context.load(ActiveSet.self, at: StakingPaths.activeSet) ?? ActiveSet([])
+        // Where power is stake alone, nobody asks what work is worth.
+        let insights = parameters.powerRule == .contribution ? try judge(state, active, &context) : []
+        try reward(insights, &state, parameters, &context)
         try distribute(&state, active, &context)
         try jailAbsent(active, state, parameters, &context)
         let members = try Election.hold(parameters, &context)
@@ -52,6 +55,23 @@ extension StakingModule {
         guard !amount.isZero, try TokensModule.issue(amount, to: StakingPaths.rewards, &context) else { return }
         state.issued = try state.issued.plus(amount)
         state.undistributed = try state.undistributed.plus(amount)
+    }
+
+    /// Gives those who appraise their part of what waits, by stake and insight.
+    private func reward(
+        _ insights: [(account: AccountID, share: UInt128)], _ state: inout EpochState,
+        _ parameters: StakingParameters, _ context: inout ModuleContext
+    ) throws(Refusal) {
+        let whole = insights.reduce(UInt128(0)) { $0 + $1.share }
+        guard whole > 0, !state.undistributed.isZero else { return }
+        let part = try state.undistributed.share(
+            UInt128(parameters.appraisalShare), of: UInt128(StakingParameters.millionths))
+        for insight in insights {
+            let earned = try part.share(insight.share, of: whole)
+            guard !earned.isZero else { continue }
+            try earn(earned, insight.account, &context)
+            state.undistributed = try state.undistributed.minus(earned)
+        }
     }
 
     /// Shares out what waits, by the weights with which the epoch began. Whoever is in jail gets nothing.

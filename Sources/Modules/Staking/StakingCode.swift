@@ -39,6 +39,12 @@ public enum StakingCode: Int32, ModuleCode {
     case commissionTooHigh = 619
     /// A validator has as much stake as power can express.
     case stakeTooLarge = 620
+    /// Only active validators appraise.
+    case notActive = 621
+    /// There is no commitment of the epoch before.
+    case nothingCommitted = 622
+    /// What is revealed is not what was committed to.
+    case commitmentMismatch = 623
 }
 
 /// Amounts of one computation; an overflow is refused by name.

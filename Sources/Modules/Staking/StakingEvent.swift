@@ -26,6 +26,11 @@ public enum StakingEvent: String, CaseIterable, Sendable {
     /// [first height, digest, validators]: another set certifies from that height on
     case validatorsChanged = "validators_changed"
 
+    /// [number of the epoch]; operator: committed itself to scores
+    case appraised
+    /// [number of the epoch]; operator: has said which
+    case appraisalsRevealed = "appraisals_revealed"
+
     func emit(
         _ accounts: [AccountID], _ context: inout ModuleContext, items count: Int = 0,
         _ items: (inout CBOREncoder) -> Void = { _ in }

@@ -11,6 +11,8 @@ public struct StakingModule: LedgerModule {
     public enum Action: String, CaseIterable, Sendable {
         case register, delegate, relock, unbond, withdraw, collect, report, unjail
         case setCommission = "set_commission"
+        case appraise
+        case revealAppraisals = "reveal_appraisals"
     }
 
     /// Positions of one holder that `collect`, and matured entries that `withdraw`, take in one transaction.
@@ -58,6 +60,8 @@ public struct StakingModule: LedgerModule {
             _ = try call.decode(EmptyBody.self)
             try collect(&context)
         case .report: try report(try call.decode(ReportBody.self).evidence, parameters, &context)
+        case .appraise: try appraise(try call.decode(), &context)
+        case .revealAppraisals: try reveal(try call.decode(), &context)
         case .unjail:
             _ = try call.decode(EmptyBody.self)
             try unjail(parameters, &context)

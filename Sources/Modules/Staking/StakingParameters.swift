@@ -28,6 +28,9 @@ public struct StakingParameters: Hashable, Sendable, CBORCodable {
     /// A validator that proposed nothing in an epoch in which so many proposals were its share is jailed; 0: never.
     public var absenceProposals: UInt64 = 64
     public var jailMilliseconds: UInt64 = 600_000
+    /// The part of an epoch's rewards that is shared by insight among those who appraise, in 1e-6. Of what nobody earns
+    /// so, all have their part.
+    public var appraisalShare: UInt64 = 100_000
 
     public static let millionths: UInt64 = 1_000_000
     static let yearDays: UInt64 = 365
@@ -79,12 +82,12 @@ public struct StakingParameters: Hashable, Sendable, CBORCodable {
         if unbondingMilliseconds < epochMilliseconds { return "unbonding is shorter than an epoch" }
         // Where one leads, the others propose nothing.
         if quorumRule == .majority, absenceProposals > 0 { return "nobody is absent where a leader makes all blocks" }
-        let millionths = [equivocationSlash, amnesiaSlash, reporterShare]
+        let millionths = [equivocationSlash, amnesiaSlash, reporterShare, appraisalShare]
         return millionths.contains { $0 > StakingParameters.millionths } ? "a share is above a million" : nil
     }
 
     public func encode(to encoder: inout CBOREncoder) {
-        encoder.array(count: 15)
+        encoder.array(count: 16)
         encoder.unsigned(epochMilliseconds)
         encoder.unsigned(dayMilliseconds)
         encoder.unsigned(unbondingDays)
@@ -95,13 +98,15 @@ public struct StakingParameters: Hashable, Sendable, CBORCodable {
         encoder.value(issuanceLimit)
         encoder.unsigned(powerRule.rawValue)
         encoder.unsigned(quorumRule.rawValue)
-        for number in [equivocationSlash, amnesiaSlash, reporterShare, absenceProposals, jailMilliseconds] {
+        for number in [
+            equivocationSlash, amnesiaSlash, reporterShare, absenceProposals, jailMilliseconds, appraisalShare,
+        ] {
             encoder.unsigned(number)
         }
     }
 
     public init(from decoder: inout CBORDecoder) throws(CBORError) {
-        try decoder.array(count: 15)
+        try decoder.array(count: 16)
         epochMilliseconds = try decoder.unsigned()
         dayMilliseconds = try decoder.unsigned()
         unbondingDays = try decoder.unsigned()
@@ -117,6 +122,7 @@ public struct StakingParameters: Hashable, Sendable, CBORCodable {
         reporterShare = try decoder.unsigned()
         absenceProposals = try decoder.unsigned()
         jailMilliseconds = try decoder.unsigned()
+        appraisalShare = try decoder.unsigned()
         if let fault { throw decoder.invalid(fault) }
     }
 }

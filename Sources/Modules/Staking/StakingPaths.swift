@@ -55,6 +55,16 @@ public enum StakingPaths {
         RecordPath(module, "e", [(UInt64.max - firstHeight).bigEndianBytes])
     }
     static var epochs: RecordPath { RecordPath(module, "e") }
+    /// `c/` number of the epoch (8 bytes), operator: `AppraisalRecord`; of the epoch that runs and the one before.
+    public static func appraisal(_ operatorAccount: AccountID, epoch: UInt64) -> RecordPath {
+        RecordPath(module, "c", [epoch.bigEndianBytes, operatorAccount.bytes])
+    }
+    static var appraisals: RecordPath { RecordPath(module, "c") }
+    /// `q/` operator: `Standing`, how stake judges its work; none where nobody says anything for it.
+    public static func standing(_ operatorAccount: AccountID) -> RecordPath {
+        RecordPath(module, "q", [operatorAccount.bytes])
+    }
+    public static var standings: RecordPath { RecordPath(module, "q") }
     /// `n/` consensus key: blocks that it has proposed in this epoch.
     static func proposals(_ key: PublicKey) -> RecordPath { RecordPath(module, "n", [key.bytes]) }
     static var allProposals: RecordPath { RecordPath(module, "n") }

@@ -6,6 +6,30 @@ struct LocalGateway: AggregatorGateway {
     let runtime: NodeRuntime
     let openJobs: OpenJobs
 
+    private var reader: LocalReader { LocalReader(runtime: runtime) }
+
+    func value(at path: [UInt8]) async throws -> [UInt8]? { try await reader.value(at: path) }
+    func values(at paths: [[UInt8]]) async throws -> [[UInt8]?] { try await reader.values(at: paths) }
+    func head() async throws -> (height: UInt64, timeMilliseconds: UInt64) { try await reader.head() }
+
+    func bytes(of id: CID) async throws -> [UInt8] { try runtime.objects.get(id) }
+
+    func store(object: [UInt8]) async throws { try runtime.objects.put(object) }
+
+    func jobs() async throws -> [Digest] { try await openJobs.list() }
+
+    func waitForBlock(after height: UInt64) async throws {
+        await runtime.signal.wait(above: height, atMost: .seconds(1))
+        try Task.checkCancellation()
+    }
+
+    func nowMilliseconds() -> UInt64 { WallClock.milliseconds() }
+}
+
+/// The state of the node's own ledger.
+struct LocalReader: StateReader {
+    let runtime: NodeRuntime
+
     func value(at path: [UInt8]) async throws -> [UInt8]? {
         try await runtime.kernel.perform { host in
             try host.checkDurable()
@@ -24,19 +48,6 @@ struct LocalGateway: AggregatorGateway {
     func head() async throws -> (height: UInt64, timeMilliseconds: UInt64) {
         try await runtime.kernel.perform { ($0.kernel.head.height, $0.kernel.head.timeMilliseconds) }
     }
-
-    func bytes(of id: CID) async throws -> [UInt8] { try runtime.objects.get(id) }
-
-    func store(object: [UInt8]) async throws { try runtime.objects.put(object) }
-
-    func jobs() async throws -> [Digest] { try await openJobs.list() }
-
-    func waitForBlock(after height: UInt64) async throws {
-        await runtime.signal.wait(above: height, atMost: .seconds(1))
-        try Task.checkCancellation()
-    }
-
-    func nowMilliseconds() -> UInt64 { WallClock.milliseconds() }
 }
 
 /// Signs and submits inside the node.

@@ -1,4 +1,5 @@
 import PluginHost
+import Primitives
 
 /// The node's own file, `node.toml`, typed. Paths are relative to the folder of the file.
 public struct NodeConfiguration: Sendable {
@@ -24,6 +25,35 @@ public struct NodeConfiguration: Sendable {
     public var aggregatorKeyFile: String? {
         resolved.text("aggregator.key_file").isEmpty ? nil : path("aggregator.key_file")
     }
+    /// Whether the node judges other validators' work, where that counts.
+    public var appraises: Bool { resolved.boolean("staking.appraise") }
+    /// Scores of 0 to 1,000,000 that the operator gives; what is no account with a score was refused when it was read.
+    public var appraisals: [AccountID: UInt64] {
+        Dictionary(resolved.list("staking.appraisals").compactMap { Self.appraisal($0) }) { $1 }
+    }
+
+    /// ACCOUNT=SCORE, the score from 0 to 1 with up to six decimals; nil for anything else.
+    static func appraisal(_ text: String) -> (AccountID, UInt64)? {
+        guard let equals = text.lastIndex(of: "="), let account = try? AccountID(text: String(text[..<equals])),
+            let score = try? Amount(String(text[text.index(after: equals)...])), score <= Amount(tokens: 1)
+        else { return nil }
+        return (account, UInt64(score.baseUnits / (Amount.baseUnitsPerToken / 1_000_000)))
+    }
+
+    /// - Throws: `ConfigurationError` naming the entry that is no account with a score.
+    func checkAppraisals() throws(ConfigurationError) {
+        guard let wrong = resolved.list("staking.appraisals").first(where: { Self.appraisal($0) == nil }) else {
+            return
+        }
+        throw ConfigurationError(
+            file: "node.toml",
+            problems: [
+                ConfigurationError.Problem(
+                    key: "staking.appraisals", reason: "'\(wrong)' is no account with a score from 0 to 1",
+                    hint: "such as \"did:key:z…=0.75\"")
+            ])
+    }
+
     public var objectFolder: String { path("objects.folder") }
     public var objectLimitBytes: Int { resolved.integer("objects.object_limit_bytes") }
     /// How many settled rounds of a running job keep all that they name.
@@ -72,6 +102,7 @@ public struct NodeConfiguration: Sendable {
             "mempool": "Transactions that wait for a block.",
             "api": "The local HTTP interface. A Unix socket is guarded by its file mode (0600), TCP by a bearer token.",
             "aggregator": "Aggregating updates for jobs that name this node's aggregator account.",
+            "staking": "What the node does for its validator, on chains whose power follows contribution.",
             "objects": "Content-addressed files: models, updates, evidence.",
             "network": "Other nodes of the same chain. Without an address, a peer or mDNS the node stays by itself.",
             "plugins": "Which plugins are loaded. A plugin's own settings go in [plugin.ID]; the plugin checks them.",
@@ -113,6 +144,13 @@ public struct NodeConfiguration: Sendable {
         .init(
             "aggregator.key_file", .text(choices: nil), default: .text(""),
             "The aggregator's Ed25519 key, mode 0600; empty: this node aggregates for nobody."),
+        .init(
+            "staking.appraise", .boolean, default: .boolean(true),
+            "Say once an epoch what other validators' work is worth, by what the ledger knows of it. The account of "
+                + "the node's key pays, and earns nothing by it: its validator does."),
+        .init(
+            "staking.appraisals", .textList, default: .list([]), example: .list([]),
+            "Scores that go before what the ledger knows, such as \"did:key:z…=0.75\"."),
         .init(
             "objects.folder", .text(choices: nil), default: .text("objects"), "Where objects are kept."),
         .init(

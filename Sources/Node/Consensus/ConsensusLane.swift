@@ -48,8 +48,9 @@ final class ConsensusLane: Sendable {
         }
     }
 
-    /// Until a peer that took this node for no validator is asked again: twice as long each time, up to the longest, and
-    /// from the shortest again when the validators change. The peer may learn of that a moment later than this node.
+    /// Until a peer that took this node for no validator is asked again: twice as long each time, up to the longest,
+    /// and from the shortest again when the validators change. The peer may learn of that a moment later than this
+    /// node.
     private static let refusedWaits: (shortest: Duration, longest: Duration) = (.milliseconds(500), .seconds(15))
     /// Until a stream that broke is opened again.
     private static let brokenWait: Duration = .milliseconds(250)

@@ -19,8 +19,8 @@ extension KernelHost {
         return .engine(made.engine, seed: Self.freshSeed(), timeMilliseconds: now())
     }
 
-    /// Another engine in the place of the one before, of which nothing goes on. Where it cannot be made the node follows
-    /// what others decide, has no vote, and tries again.
+    /// Another engine in the place of the one before, of which nothing goes on. Where it cannot be made the node
+    /// follows what others decide, has no vote, and tries again.
     mutating func changeEngine(to activation: EngineActivation) {
         timers = [:]
         unsavedEngineState = nil

@@ -1,8 +1,8 @@
 import ArgumentParser
 import Node
 
-/// What `vinculum init --profile` takes for a new chain where the command line says nothing: a file of `etc/profiles`, or
-/// one of the operator's own.
+/// What `vinculum init --profile` takes for a new chain where the command line says nothing: a file of `etc/profiles`,
+/// or one of the operator's own.
 struct ChainProfile {
     var name = "development"
     var consensus = ChainConsensus.solo

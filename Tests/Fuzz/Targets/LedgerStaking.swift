@@ -51,11 +51,16 @@ extension LedgerScript {
             firstSignature: consensusKey.sign(votes[0].message), secondSignature: consensusKey.sign(votes[1].message))
     }
 
+    static let appraisals = RevealAppraisalsBody(
+        salt: .zero, appraisals: [Appraisal(subject: LedgerHarness.account(31), score: 500_000)])
+
     /// What one does when something goes wrong, or to what was left.
     static func rareStakingCalls() -> [(action: String, body: [UInt8], key: UInt64)] {
         let own = LedgerHarness.account(99)
         return [
             ("unjail", EmptyBody().encoded(), 31),
+            ("appraise", AppraiseBody(commitment: .zero).encoded(), 99),
+            ("reveal_appraisals", appraisals.encoded(), 99),
             ("unbond", UnbondBody(validator: own, term: .month, amount: nil).encoded(), 99),
             ("report", ReportBody(evidence: contradiction(height: 3)).encoded(), 2),
         ]

@@ -197,12 +197,13 @@ import Testing
         var world = try StakingWorld(parameters: Self.contribution { $0.dayMilliseconds = 86_400_000 })
         try work(&world, StakingWorld.validator(1), times: 40)
         let key = LedgerHarness.key(1).publicKey
-        try world.pass(1)
-        #expect(try world.schedule().validators.power(of: key) == 100_000_000)
         try world.pass(10_000)
+        // A record alone lifts nobody: stake has to stand for it.
+        #expect(try world.schedule().validators.power(of: key) == 100_000_000)
+        for _ in 0..<6 { try world.appraise([1: 900_000], by: [0, 2, 3]) }
         let boosted = try #require(try world.schedule().validators.power(of: key))
         #expect(boosted > 110_000_000 && boosted <= 150_000_000)
-        try world.pass(60 * 86_400_000)
+        for _ in 0..<3 { try world.pass(10_000) }
         let faded = try #require(try world.schedule().validators.power(of: key))
         #expect(faded < boosted && faded > 100_000_000)
         try world.pass(1_000 * 86_400_000)
@@ -226,9 +227,13 @@ import Testing
                 $0.issuanceLimit = Amount(tokens: 1_000_000_000)
             })
         try work(&world, StakingWorld.validator(1), times: 40)
-        try world.pass(10_000)
+        try world.appraise([1: 900_000], by: [0, 2, 3])
+        let before = try (UInt64(0)..<5).map { try world.record($0).rewards.outstanding }
         try world.pass(10_000)
         let rewards = try (UInt64(0)..<5).map { try world.record($0).rewards.outstanding }
-        #expect(rewards[1] > rewards[0] && rewards[0] == rewards[2])
+        let gains = try zip(rewards, before).map { try $0.subtracting($1) }
+        #expect(gains[1] > gains[0] && gains[0] == gains[2])
+        // Those who have appraised have earned more by then than the one who has not.
+        #expect(before[0] > before[4] && before[0] == before[3])
     }
 }

@@ -17,7 +17,7 @@ import Testing
         var wanted = StakingCode.allCases.map { "| \($0.rawValue) | `\($0)` |" }
         wanted += StakingEvent.allCases.map { "| `\(StakingPaths.module).\($0.rawValue)` |" }
         wanted += StakingModule.Action.allCases.map { "| `\($0.rawValue)` |" }
-        for folder in ["p", "s", "a", "v", "d", "w", "b", "e", "k"] { wanted.append("| `\(folder)/`") }
+        for folder in ["p", "s", "a", "v", "d", "w", "b", "e", "k", "c", "q"] { wanted.append("| `\(folder)/`") }
         return wanted.filter { !page.contains($0) }
     }
 

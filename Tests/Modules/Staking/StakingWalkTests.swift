@@ -47,6 +47,8 @@ struct StakingWalk {
     private(set) var accepted: [StakingModule.Action: Int] = [:]
     private var time: UInt64 = 1_700_000_000_000
     private var random: SeededGenerator
+    /// What operators have committed themselves to last.
+    private var bound: [UInt64: RevealAppraisalsBody] = [:]
 
     private static let operatorNumbers = Array(UInt64(10)..<30)
     private static let holders = Array(UInt64(50)..<70)
@@ -144,7 +146,14 @@ struct StakingWalk {
             return (.unbond, UnbondBody(validator: validator, term: term, amount: part).encoded(), holder)
         case 800..<900: return (.withdraw, EmptyBody().encoded(), holder)
         case 900..<990: return (.collect, EmptyBody().encoded(), holder)
-        case 990..<999: return (.unjail, EmptyBody().encoded(), holder)
+        case 990..<993:
+            guard let operatorNumber = Self.operatorNumbers.randomElement(using: &random) else { return nil }
+            return try? appraise(operatorNumber)
+        case 993..<996:
+            guard let (number, body) = bound.sorted(by: { $0.key < $1.key }).randomElement(using: &random)
+            else { return nil }
+            return (.revealAppraisals, body.encoded(), number)
+        case 996..<999: return (.unjail, EmptyBody().encoded(), holder)
         default:
             // Half of the keys keep the rules, or soon nobody is left.
             guard Int.random(in: 0..<5, using: &random) == 0, height > 1 else { return nil }
@@ -152,6 +161,21 @@ struct StakingWalk {
             let evidence = StakingWorld.equivocation(UInt64.random(in: 15..<30, using: &random), height: offence)
             return (.report, ReportBody(evidence: evidence).encoded(), holder)
         }
+    }
+
+    private mutating func appraise(_ number: UInt64) throws -> (StakingModule.Action, [UInt8], UInt64) {
+        let epoch = try state.store.get(StakingPaths.epochState.bytes).map { try EpochState.decode($0).number } ?? 0
+        let subjects = Self.operatorNumbers.filter { $0 != number }.shuffled(using: &random).prefix(8)
+        let body = RevealAppraisalsBody(
+            salt: .blake2b256([UInt8(number)]),
+            appraisals: subjects.map {
+                Appraisal(
+                    subject: Self.accounts[Int($0)], score: UInt64.random(in: 0...1_000_000, using: &random))
+            })
+        bound[number] = body
+        let commitment = body.commitment(
+            chain: LedgerHarness.chain, operatorAccount: Self.accounts[Int(number)], epoch: epoch)
+        return (.appraise, AppraiseBody(commitment: commitment).encoded(), number)
     }
 
     /// Up to so many tokens, to the unit.

@@ -83,6 +83,40 @@ struct StakingWorld {
             .unbond, UnbondBody(validator: Self.validator(number), term: term, amount: amount), from: holder)
     }
 
+    /// Has validators say what they think of others: committed to now, revealed in the next epoch, counted at its end.
+    mutating func appraise(_ scores: [UInt64: UInt64], by appraisers: [UInt64]) throws {
+        var bodies: [UInt64: RevealAppraisalsBody] = [:]
+        for number in appraisers {
+            let body = RevealAppraisalsBody(
+                salt: .blake2b256([UInt8(number)]),
+                appraisals: scores.filter { $0.key != number }.map {
+                    Appraisal(subject: Self.validator($0.key), score: $0.value)
+                })
+            bodies[number] = body
+            let commitment = body.commitment(
+                chain: LedgerHarness.chain, operatorAccount: Self.validator(number), epoch: try epoch().number)
+            let code = try act(.appraise, AppraiseBody(commitment: commitment), from: 10 + number)
+            #expect(code == .ok)
+        }
+        try pass(parameters.epochMilliseconds)
+        for number in appraisers {
+            let code = try act(.revealAppraisals, try #require(bodies[number]), from: 10 + number)
+            #expect(code == .ok)
+        }
+        try pass(parameters.epochMilliseconds)
+    }
+
+    func epoch() throws -> EpochState {
+        try EpochState.decode(try #require(ledger.state.store.get(StakingPaths.epochState.bytes)))
+    }
+
+    /// How stake judges a validator's work.
+    func standing(_ number: UInt64) throws -> UInt64 {
+        try ledger.state.store.get(StakingPaths.standing(Self.validator(number)).bytes).map {
+            try Standing.decode($0).score
+        } ?? 0
+    }
+
     func registration(
         _ number: UInt64, operatorNumber: UInt64, tokens: UInt64, commission: UInt64 = 0, most: UInt64 = 500_000
     ) -> RegisterBody {

@@ -137,7 +137,7 @@ struct ConsensusLaneTests {
     }
 
     @Test(
-        "what a validator sends that is not signed, of another chain or no message ends the stream and is held against it",
+        "what is not signed, of another chain or no message ends the stream, and is held against the validator",
         arguments: ["garbage", "forged", "foreign"])
     func lies(kind: String) async throws {
         let meeting = try await Meeting()
