@@ -72,6 +72,8 @@ let package = Package(
         pluginProduct("privacy-dp", "PrivacyDP"),
         pluginProduct("verify-spotcheck", "VerifySpotcheck"),
         pluginProduct("runtime-process", "RuntimeProcess"),
+        // Engines with bugs on purpose, for tests alone: nothing installs them.
+        .library(name: "planted-engines", type: .dynamic, targets: ["PlantedEngines"]),
     ],
     dependencies: [
         // The command line: parsing, help, completions and man pages of the standard that Swift users know.
@@ -133,6 +135,12 @@ let package = Package(
             name: "TaskRunner", dependencies: ["PluginHost", "Primitives"], path: "Sources/TaskRunner",
             swiftSettings: strict),
 
+        // Networks of engines in virtual time, with faults from a seed. What is driven is bytes in and bytes out, so
+        // that a library behind the plugin interface fits as well as a value.
+        .target(
+            name: "Simulator", dependencies: ["PluginHost", "Primitives"], path: "Sources/Simulator",
+            swiftSettings: strictAndHot),
+
         // Peers: libp2p on the wire. Knows peers and bytes, not blocks.
         .target(
             name: "PeerNetwork",
@@ -158,8 +166,9 @@ let package = Package(
         .executableTarget(
             name: "vinculum",
             dependencies: [
-                "NodeAPI", "Node", "PluginHost", "CIsolation", "Training", "Federation", "Market", "Privacy", "Staking",
-                "Consensus", "Tokens", "Ledger", "Primitives", .product(name: "Logging", package: "swift-log"),
+                "NodeAPI", "Node", "PluginHost", "Simulator", "CIsolation", "Training", "Federation", "Market",
+                "Privacy", "Staking", "Consensus", "Tokens", "Ledger", "Primitives",
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/vinculum", swiftSettings: strict),
@@ -229,14 +238,14 @@ let package = Package(
                 "TestSupport",
             ], path: "Tests/PluginHost", exclude: ["Broken", "Layout"], swiftSettings: strict),
         tests("Plugins", ["PluginHost", "PluginKit", "PrivacyDP", "CVinculum", "CSodium"]),
-        // Networks of engines in virtual time, with faults from a seed. What is driven is bytes in and bytes out, so
-        // that a library behind the plugin interface fits as well as a value.
-        .target(
-            name: "ConsensusNetwork", dependencies: ["PluginHost", "Primitives"], path: "Tests/ConsensusNetwork",
-            swiftSettings: strictAndHot),
         tests(
             "BFTEngine",
-            ["BFTEngine", "ConsensusNetwork", "PluginKit", "PluginHost", "Primitives", "Ledger", "CVinculum"]),
+            ["BFTEngine", "Simulator", "PluginKit", "PluginHost", "Primitives", "Ledger", "CVinculum"]),
+        // The engine once more, from the same files, with places for the bugs that the simulator must find.
+        .target(
+            name: "PlantedEngines", dependencies: ["CVinculum", "PluginKit"], path: "Tests/PlantedEngines",
+            swiftSettings: strictAndHot + [.define("PLANTED_BUGS")], linkerSettings: pluginLinker),
+        tests("Simulator", ["Simulator", "PluginHost", "Primitives", "BFTEngine"]),
         tests(
             "Node",
             [

@@ -53,7 +53,7 @@ struct DocumentSchemaTests {
         "task evaluate": "MarketJourneyTests", "task offers": "MarketJourneyTests", "task show": "MarketJourneyTests",
         "plugin check": "PluginJourneyTests", "plugin install": "PluginJourneyTests",
         "plugin enable": "PluginJourneyTests", "plugin disable": "PluginJourneyTests",
-        "plugin new": "PluginJourneyTests",
+        "plugin new": "PluginJourneyTests", "simulate": "SimulateJourneyTests",
     ]
 
     @Test(arguments: elsewhere.keys.sorted()) func whatIsPromisedElsewhereIsLookedAtThere(command: String) throws {

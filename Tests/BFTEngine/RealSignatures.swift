@@ -1,4 +1,4 @@
-import ConsensusNetwork
+import Simulator
 import Ledger
 import PluginHost
 import Primitives

@@ -60,7 +60,8 @@ enum StructureRules {
             "Modules/Market": ["Ledger", "Primitives", "Tokens", "Reputation"],
             "PeerNetwork": ["Primitives"], "Training": ["Primitives", "CKernels"], "PluginKit": ["CVinculum"],
             "PluginHost": ["CVinculum", "Primitives"], "TaskRunner": ["PluginHost", "Primitives", "CVinculum"],
-            "Node": node, "NodeAPI": node.union(["Node"]), "vinculum": node.union(["Node", "NodeAPI"]),
+            "Simulator": ["PluginHost", "Primitives"],
+            "Node": node, "NodeAPI": node.union(["Node"]), "vinculum": node.union(["Node", "NodeAPI", "Simulator"]),
             "Trainer": ["Training", "Primitives", "CKernels"], "Benchmarks": node.union(["Node", "NodeAPI"]),
             "TrainingBench": ["Training", "Primitives", "CKernels"],
         ]

@@ -150,7 +150,7 @@ extension BFTEngine {
         _ index: Int, _ first: CastVote, _ second: CastVote, _ effects: inout ConsensusEffects
     ) {
         // Once a height is enough to punish; and a second vote under the own key is the host's affair.
-        guard planted != .evidenceIgnored, index != ownIndex, !peers[index].isAccused,
+        guard !hasPlanted(.evidenceIgnored), index != ownIndex, !peers[index].isAccused,
             Misbehaviour(first.vote, second.vote) != nil
         else { return }
         peers[index].isAccused = true

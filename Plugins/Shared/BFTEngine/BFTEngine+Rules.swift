@@ -2,7 +2,7 @@ internal import PluginKit
 
 extension BFTEngine {
     /// What more than one rule needs.
-    var quorum: UInt64 { planted == .quorumOffByOne ? validators.quorum - 1 : validators.quorum }
+    var quorum: UInt64 { hasPlanted(.quorumOffByOne) ? validators.quorum - 1 : validators.quorum }
 
     var currentRound: RoundState? { rounds.last { $0.round == memory.round } }
 
@@ -173,7 +173,7 @@ extension BFTEngine {
 
     /// Whether what the validator has committed to lets it prepare this block.
     private func isFree(for headerID: Bytes32, provenAt round: UInt32?) -> Bool {
-        guard let locked = memory.locked, planted != .skippedLock else { return true }
+        guard let locked = memory.locked, !hasPlanted(.skippedLock) else { return true }
         if locked.headerID == headerID { return true }
         return round.map { locked.round <= $0 } ?? false
     }
@@ -181,7 +181,7 @@ extension BFTEngine {
     /// Proposer-based time: a new block's time is about that at which its proposal came.
     private func isTimely(_ time: Int64, received: Int64) -> Bool {
         guard time > parentTime else { return false }
-        if planted == .staleTime { return true }
+        if hasPlanted(.staleTime) { return true }
         return time <= received + parameters.precisionMilliseconds
             && time >= received - parameters.precisionMilliseconds - Timeouts.delay(round: memory.round, parameters)
     }

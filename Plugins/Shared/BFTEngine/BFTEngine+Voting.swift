@@ -35,7 +35,7 @@ extension BFTEngine {
     }
 
     private func persist(_ effects: inout ConsensusEffects) {
-        if planted == .lostMemory { return }
+        if hasPlanted(.lostMemory) { return }
         var kept: [Bytes32] = []
         for id in [memory.locked?.headerID, memory.valid?.headerID, memory.asked?.headerID] {
             guard let id, !kept.contains(id), validity(of: id) == .valid else { continue }

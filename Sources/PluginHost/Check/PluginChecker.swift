@@ -40,7 +40,8 @@ public struct PluginChecker: Sendable {
             conformanceDigest: session.conformanceDigest, results: session.results)
     }
 
-    private static func manifest(_ path: String) -> String {
+    /// The manifest of a folder or of a library, or the path itself.
+    static func manifest(_ path: String) -> String {
         if Files.isFolder(path) { return "\(path)/plugin.toml" }
         guard path.hasSuffix(".so") else { return path }
         var folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
@@ -49,6 +50,17 @@ public struct PluginChecker: Sendable {
             folder += "/.."
         }
         return (path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ".") + "/plugin.toml"
+    }
+
+    /// A manifest's library: beside it, where `swift build` puts it, or in the installed layout.
+    static func library(_ manifest: Manifest, _ path: String) -> String {
+        let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+        let places = [
+            folder, "\(folder)/.build/release", "\(folder)/.build/debug", "\(folder)/../../../lib/vinculum/plugins",
+            "\(folder)/../../usr/lib/vinculum/plugins",
+        ]
+        let found = places.first { Files.exists("\($0)/\(manifest.library)") }
+        return "\(found ?? folder)/\(manifest.library)"
     }
 
     /// What the checker lends: everything that a manifest may ask for, and nothing behind it but memory.
@@ -108,7 +120,7 @@ private final class CheckSession {
         guard isRead, let manifest else { return skipRest("the manifest cannot be used") }
         checkSignature(manifestPath)
         do throws(PluginError) {
-            sealed = try SealedLibrary(path: libraryPath ?? Self.library(manifest, manifestPath))
+            sealed = try SealedLibrary(path: libraryPath ?? PluginChecker.library(manifest, manifestPath))
         } catch {
             note(.digest, .failed, error.description)
         }
@@ -128,16 +140,6 @@ private final class CheckSession {
         for rule in CheckRule.allCases where !results.contains(where: { $0.rule == rule }) {
             note(rule, .skipped, reason)
         }
-    }
-
-    private static func library(_ manifest: Manifest, _ path: String) -> String {
-        let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
-        let places = [
-            folder, "\(folder)/.build/release", "\(folder)/.build/debug", "\(folder)/../../../lib/vinculum/plugins",
-            "\(folder)/../../usr/lib/vinculum/plugins",
-        ]
-        let found = places.first { Files.exists("\($0)/\(manifest.library)") }
-        return "\(found ?? folder)/\(manifest.library)"
     }
 
     /// A bad signature is a fault of the plugin; having none yet is not.

@@ -11,6 +11,7 @@ enum ExitStatus: Int32, CaseIterable {
     case notProven = 69
     case exists = 70
     case aborted = 71
+    case found = 72
 
     /// What every command that asks a node may end with.
     static let ofNode: [ExitStatus] = [.ok, .failed, .usage, .configuration, .unreachable]
@@ -28,6 +29,7 @@ enum ExitStatus: Int32, CaseIterable {
         case .notProven: "a proof, a signature or a digest does not hold"
         case .exists: "it exists already and was not overwritten"
         case .aborted: "the job ended before its time: it was aborted"
+        case .found: "a simulation has found a broken rule"
         }
     }
 }

@@ -32,7 +32,7 @@ struct Vinculum: AsyncParsableCommand {
                     LedgerCommand.self,
                 ]),
             CommandGroup(name: "Network", subcommands: [Peers.self, NetworkCommand.self]),
-            CommandGroup(name: "Plugins", subcommands: [Plugin.self]),
+            CommandGroup(name: "Plugins", subcommands: [Plugin.self, Simulate.self]),
             CommandGroup(name: "See it work", subcommands: [Demo.self]),
         ])
 
