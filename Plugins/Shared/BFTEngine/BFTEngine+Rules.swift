@@ -19,7 +19,7 @@ extension BFTEngine {
     }
 
     private mutating func evaluateRound(at now: Int64, _ effects: inout ConsensusEffects) -> Bool {
-        proposeIfTurn(at: now, &effects) || prepare(at: now, &effects) || lock(at: now, &effects)
+        adoptProof() || proposeIfTurn(at: now, &effects) || prepare(at: now, &effects) || lock(at: now, &effects)
             || commitNil(at: now, &effects) || leaveRound(at: now, &effects)
     }
 
@@ -56,7 +56,8 @@ extension BFTEngine {
     /// Lines 11 to 21.
     mutating func startRound(_ round: UInt32, at now: Int64, _ effects: inout ConsensusEffects) {
         memory.round = round
-        memory.ownVotes.removeAll { $0.vote.round != round }
+        // Who is still in an earlier round may lack this validator's votes of it, after a crash too.
+        memory.ownVotes.removeAll { $0.vote.round + Self.roundsKept < round }
         isBuilding = false
         hasNothing = false
         phase = .idle
@@ -108,6 +109,24 @@ extension BFTEngine {
     }
 
     // MARK: Proposing
+
+    /// A quorum of prepare votes of an earlier round that comes late: it binds nobody here, and is what to propose
+    /// next. The paper takes such votes in their own round alone; they prove a proposal all the same (line 28).
+    private mutating func adoptProof() -> Bool {
+        for state in rounds.reversed() where state.round < memory.round {
+            if let valid = memory.valid, valid.round >= state.round { return false }
+            guard let prepared = state.prepares.quorum, !prepared.target.isNil else { continue }
+            let bond = EngineMemory.Bond(round: state.round, headerID: prepared.target.headerID)
+            guard validity(of: bond.headerID) == .valid else {
+                want(bond.headerID)
+                continue
+            }
+            memory.valid = bond
+            memory.proof = prepared.votes
+            return true
+        }
+        return false
+    }
 
     private mutating func proposeIfTurn(at now: Int64, _ effects: inout ConsensusEffects) -> Bool {
         guard phase == .propose, isProposer, !isBuilding, !hasNothing, !memory.isForgetful,

@@ -57,10 +57,13 @@ extension BFTEngine {
         }
         if vote.step == .commit, !vote.headerID.isZero { memory.isForgetful = false }
         let cast = CastVote(key: ownKey, vote: vote, signature: signature)
-        if vote.round == memory.round { memory.ownVotes.append(cast) }
+        if !memory.ownVotes.contains(cast) { memory.ownVotes.append(cast) }
         add(cast, at: now, &effects)
         guard vote.step == .propose else {
-            effects.broadcast(votes: [cast], payload: EnginePayload.votes.bytes)
+            // Whoever prepares nothing may be bound to a block. The proof lets the others propose it: alone, a
+            // validator with little power would wait long for its turn.
+            let proof = vote.step == .prepare && vote.headerID.isZero ? memory.proof : []
+            effects.broadcast(votes: [cast] + proof, payload: EnginePayload.votes.bytes)
             return
         }
         let proof = vote.proofRound > 0 ? memory.proof : []

@@ -23,7 +23,7 @@ package struct EngineMemory: Equatable, Sendable {
     /// The newest block with a quorum of prepare votes, which prove it to others.
     package var valid: Bond?
     package var proof: [CastVote] = []
-    /// This validator's signed votes of the round.
+    /// This validator's signed votes of the round and of those before it that are kept.
     package var ownVotes: [CastVote] = []
     /// The host refused a vote: the key has signed what is not written here (CON-13).
     package var isForgetful = false
