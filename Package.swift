@@ -69,6 +69,7 @@ let package = Package(
         pluginProduct("consensus-solo", "ConsensusSolo"),
         pluginProduct("consensus-pos", "ConsensusPoS"),
         pluginProduct("consensus-poc", "ConsensusPoC"),
+        pluginProduct("consensus-etcd", "ConsensusEtcd"),
         pluginProduct("privacy-dp", "PrivacyDP"),
         pluginProduct("verify-spotcheck", "VerifySpotcheck"),
         pluginProduct("runtime-process", "RuntimeProcess"),
@@ -189,6 +190,14 @@ let package = Package(
             swiftSettings: strictAndHot),
         plugin("ConsensusPoS", "consensus-pos", uses: ["BFTEngine"]),
         plugin("ConsensusPoC", "consensus-poc", uses: ["BFTEngine"]),
+        // Blocks in the order of an etcd cluster: the engine above a log, and the log. Linked into the plugin and tests.
+        .target(
+            name: "EtcdEngine", dependencies: ["CVinculum", "PluginKit"], path: "Plugins/consensus-etcd/Engine",
+            swiftSettings: strictAndHot),
+        .target(
+            name: "EtcdLog", dependencies: ["EtcdEngine", "PluginKit", "CCurl"], path: "Plugins/consensus-etcd/Log",
+            swiftSettings: strictAndHot),
+        plugin("ConsensusEtcd", "consensus-etcd", uses: ["EtcdEngine", "EtcdLog"], elsewhere: ["Engine", "Log"]),
         plugin("PrivacyDP", "privacy-dp", uses: ["CSodium"]),
         plugin("VerifySpotcheck", "verify-spotcheck"),
         // Runs between fork and exec, where Swift may not: the process that watches over a sandbox.
@@ -237,6 +246,11 @@ let package = Package(
         tests(
             "BFTEngine",
             ["BFTEngine", "ConsensusNetwork", "PluginKit", "PluginHost", "Primitives", "Ledger", "CVinculum"]),
+        tests(
+            "EtcdConsensus",
+            [
+                "EtcdEngine", "EtcdLog", "ConsensusNetwork", "PluginKit", "PluginHost", "Primitives", "CVinculum",
+            ]),
         tests(
             "Node",
             [

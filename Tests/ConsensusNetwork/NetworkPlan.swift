@@ -130,6 +130,8 @@ package struct NetworkPlan: Sendable {
     package var seed: UInt64
     package var powers: [UInt64]
     package var threshold: UInt64 = 0
+    /// Power that a certificate needs; 0: more than two thirds.
+    package var certifyingPower: UInt64 = 0
     /// By validator.
     package var treacherous: [Int: Treachery] = [:]
     package var faults = NetworkFaults()

@@ -16,7 +16,7 @@ extension SimulatedNetwork {
             }
             power += validators.first { $0.key == entry.key }?.power ?? 0
         }
-        guard power * 3 > totalPower * 2 else {
+        guard plan.certifyingPower > 0 ? power >= plan.certifyingPower : power * 3 > totalPower * 2 else {
             throw finding("power \(power) of \(totalPower) decides height \(decision.block.height)")
         }
     }

@@ -185,5 +185,6 @@ package struct SimulatedNetwork {
 
 extension NetworkPlan {
     /// Where virtual time begins: milliseconds since 1970.
+    package static let begin: Int64 = epoch
     static let epoch: Int64 = 1_700_000_000_000
 }
