@@ -68,6 +68,7 @@ struct PageScript {
         .enabled(if: StagedProgram.isThere, StagedProgram.missing),
         arguments: [
             "FederationByHand.md", "JoinTwoMachines.md", "BackUpANode.md", "RunValidators.md", "ChangeTheEngine.md",
+            "OrderWithEtcd.md",
         ])
     func theTutorialDoesWhatItSays(name: String) throws {
         let page = PageScript(try String(contentsOf: Self.tutorials.appending(path: name), encoding: .utf8))

@@ -9,6 +9,8 @@ public final class EtcdCluster {
 
     public struct Trouble: Error, CustomStringConvertible {
         public let description: String
+
+        public init(description: String) { self.description = description }
     }
 
     public let folder: TemporaryFolder

@@ -20,7 +20,7 @@ extension EtcdEngine {
         for cast in votes { add(cast, &out) }
         switch kind {
         case .offer(let height, let id):
-            guard height == memory.height, attachment == nil || attachment == id else { return }
+            guard height == memory.height, attachment == nil || attachment == id, !isDeciding else { return }
             offered(id, by: peer, hasBlock: attachment != nil, at: now, &out)
         case .acknowledgement(let height, let id):
             if height == memory.height, id == ownBlock { holders[peer] = true }
@@ -103,9 +103,14 @@ extension EtcdEngine {
         let block = block(for: status, peer, at: now)
         guard !votes.isEmpty || block != nil else { return }
         peers[peer].answered = now
+        // Whoever asks for what is offered here has not heard of it before.
+        let payload: EnginePayload =
+            if let block {
+                block == ownBlock ? .offer(height: memory.height, headerID: block) : .block
+            } else { .votes }
         out.effects.send(
             to: operators.keys[peer], attachment: block, votes: Array(votes.suffix(Self.votesInMessage)),
-            payload: (block == nil ? EnginePayload.votes : .block).bytes, priority: .catchUp)
+            payload: payload.bytes, priority: .catchUp)
     }
 
     private func isAhead(_ status: EnginePayload.Status) -> Bool {

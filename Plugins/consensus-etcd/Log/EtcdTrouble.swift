@@ -57,6 +57,8 @@ package enum EtcdTrouble: Error, Hashable, Sendable, CustomStringConvertible {
             self = .notPermitted(endpoint: endpoint, reason: message)
         } else if code == 8 || knows("space exceeded") {
             self = .full(endpoint: endpoint, reason: message)
+        } else if code == 1 {
+            self = .unreachable(endpoint: endpoint, reason: message)
         } else if code == 14 || code == 4 || knows("no leader") || knows("timed out") {
             self = .noQuorum(endpoint: endpoint, reason: message)
         } else {
