@@ -40,7 +40,14 @@ package enum EtcdTrouble: Error, Hashable, Sendable, CustomStringConvertible {
     /// From an answer that is no success.
     init(endpoint: String, status: Int, body: [UInt8]) {
         guard let answer = JSON(body), let message = answer["message"]?.text ?? answer["error"]?.text else {
-            self = .notEtcd(endpoint: endpoint, reason: "it answers \(status) without etcd's words")
+            let line = body.prefix { $0 != 0x0a && $0 != 0x0d }.prefix(200).map { (0x20...0x7e).contains($0) ? $0 : 0x3f }
+            let words = String(decoding: line, as: UTF8.self)
+            // In plain text: etcd maps no certificate's name to a user here, and says so.
+            if words.contains("CommonName") {
+                self = .refusedCredentials(endpoint: endpoint, reason: words)
+            } else {
+                self = .notEtcd(endpoint: endpoint, reason: "it answers \(status) \(words)")
+            }
             return
         }
         self.init(endpoint: endpoint, code: answer["code"]?.integer ?? 0, message: message)
