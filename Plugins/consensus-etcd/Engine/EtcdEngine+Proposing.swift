@@ -58,7 +58,10 @@ extension EtcdEngine {
     /// Tells who offered a block that it is here and valid; where the round is about another one, what is known of that.
     mutating func acknowledge(_ id: Bytes32, to peer: Int, at now: Int64, _ out: inout EngineOutput) {
         guard ownIndex != nil, validity(of: id) == .valid else { return }
-        guard target == nil || target == .block(id) else {
+        // Whoever has voted for no block in the round helps another one into the log: what it voted against may have
+        // left the log since, and nobody else has seen it.
+        let gaveUp = memory.ownVotes.last.map { $0.round == memory.round && $0.headerID.isZero } ?? false
+        guard gaveUp || target == nil || target == .block(id) else {
             let votes = rounds.flatMap { $0.votes.compactMap { $0 } }
             if !votes.isEmpty {
                 out.effects.send(
