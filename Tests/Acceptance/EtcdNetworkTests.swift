@@ -106,7 +106,7 @@ struct EtcdNetworkTests {
         ] {
             let network = try ValidatorNetwork(count: 1, engine: "etcd", options: options)
             defer { network.stop() }
-            try network.start(0)
+            try network.launch(0)
             try wait(network, 0) { $0.contains(word) }
         }
     }
