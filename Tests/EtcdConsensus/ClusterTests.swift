@@ -81,7 +81,9 @@ struct ClusterTests {
         try other.wait(for: .entry(Self.place(1), .block(Self.id(11))))
         // Too late: what stands there is what comes back.
         other.log.submit([.append(Self.place(1), Self.id(12))])
-        other.log.submit([.follow(chain: Self.chain, height: 2, cutter: Self.id(2)), .append(Self.place(2), Self.id(22))])
+        other.log.submit([
+            .follow(chain: Self.chain, height: 2, cutter: Self.id(2)), .append(Self.place(2), Self.id(22)),
+        ])
         try one.wait(for: .entry(Self.place(2), .block(Self.id(22))))
         #expect(!one.has(.entry(Self.place(1), .block(Self.id(12)))))
         let stored = try cluster.read(prefix: "vinculum/").map(\.value)
@@ -203,16 +205,31 @@ struct ClusterTests {
         ])
         try client.wait(for: .entry(Self.place(2), .block(Self.id(2))), .seconds(30))
 
-        let wrong = Client(settings(cluster) { secure(&$0); $0.password = Array("wrong".utf8) })
+        let wrong = Client(
+            settings(cluster) {
+                secure(&$0); $0.password = Array("wrong".utf8)
+            })
         try wrong.wait(forTrouble: { if case .refusedCredentials = $0 { true } else { false } })
-        let nobody = Client(settings(cluster) { secure(&$0); ($0.user, $0.password) = ("", []) })
+        let nobody = Client(
+            settings(cluster) {
+                secure(&$0); ($0.user, $0.password) = ("", [])
+            })
         try nobody.wait(forTrouble: { if case .refusedCredentials = $0 { true } else { false } })
-        let elsewhere = Client(settings(cluster) { secure(&$0); $0.keyPrefix = "others/" })
+        let elsewhere = Client(
+            settings(cluster) {
+                secure(&$0); $0.keyPrefix = "others/"
+            })
         try elsewhere.wait(forTrouble: { if case .notPermitted = $0 { true } else { false } })
         let other = try bytes(cluster.folder.path("other-ca.pem"))
-        let distrustful = Client(settings(cluster) { secure(&$0); $0.authority = other })
+        let distrustful = Client(
+            settings(cluster) {
+                secure(&$0); $0.authority = other
+            })
         try distrustful.wait(forTrouble: { if case .untrusted = $0 { true } else { false } })
-        let uncertified = Client(settings(cluster) { secure(&$0); ($0.certificate, $0.certificateKey) = ([], []) })
+        let uncertified = Client(
+            settings(cluster) {
+                secure(&$0); ($0.certificate, $0.certificateKey) = ([], [])
+            })
         try uncertified.wait(forTrouble: { $0 != nil })
         #expect(uncertified.log.trouble.map { "\($0)".contains("etcd") || "\($0)".contains("TLS") } == true)
     }

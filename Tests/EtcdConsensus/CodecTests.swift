@@ -23,7 +23,9 @@ struct CodecTests {
             #expect(Base64.encode(plain.utf8) == coded)
             #expect(Base64.decode(coded) == Array(plain.utf8))
         }
-        for bad in ["Zg=", "Zg", "Zh==", "Z===", "Zm9v\n", "Zm-v", "=Zg="] { #expect(Base64.decode(bad) == nil, "\(bad)") }
+        for bad in ["Zg=", "Zg", "Zh==", "Z===", "Zm9v\n", "Zm-v", "=Zg="] {
+            #expect(Base64.decode(bad) == nil, "\(bad)")
+        }
         let next = numbers(1)
         for length in 0..<200 {
             let bytes = (0..<length).map { _ in UInt8(truncatingIfNeeded: next()) }
@@ -46,7 +48,9 @@ struct CodecTests {
         let next = numbers(2)
         for _ in 0..<5_000 {
             var bytes = Array(text.utf8)
-            for _ in 0..<(1 + next() % 4) { bytes[Int(next() % UInt64(bytes.count))] = UInt8(truncatingIfNeeded: next()) }
+            for _ in 0..<(1 + next() % 4) {
+                bytes[Int(next() % UInt64(bytes.count))] = UInt8(truncatingIfNeeded: next())
+            }
             _ = JSON(bytes)
         }
     }
@@ -54,7 +58,9 @@ struct CodecTests {
     @Test("keys sort as heights and rounds do, and only such are read")
     func keys() {
         let keys = EtcdKeys(prefix: "vinculum/", chain: id(3))
-        let places = [(1, 0), (1, 1), (2, 0), (9, 12), (10, 0), (1 << 40, 3)].map { LogPlace(height: $0.0, round: $0.1) }
+        let places = [(1, 0), (1, 1), (2, 0), (9, 12), (10, 0), (1 << 40, 3)].map {
+            LogPlace(height: $0.0, round: $0.1)
+        }
         let texts = places.map { keys.entry($0) }
         #expect(texts == texts.sorted())
         for (place, text) in zip(places, texts) { #expect(keys.place(Array(text.utf8)) == place) }
@@ -80,7 +86,8 @@ struct CodecTests {
         ]
         #expect(EngineMemory(memory.bytes) == memory)
         let samples = [
-            EnginePayload.offer(height: 4, headerID: id(1)), .acknowledgement(height: 4, headerID: id(1)), .votes, .block,
+            EnginePayload.offer(height: 4, headerID: id(1)), .acknowledgement(height: 4, headerID: id(1)), .votes,
+            .block,
             .status(.init(height: 7, round: 2, wantedBlock: id(4), votes: [1, 2])),
         ].map(\.bytes)
         for sample in samples { #expect(EnginePayload(sample)?.bytes == sample) }
@@ -116,7 +123,9 @@ struct CodecTests {
             (["ca_file=6"], "ca_file"), (["key_prefix="], "key_prefix"),
         ] {
             do throws(PluginFailure) {
-                _ = lines.count == 1 ? try read(lines[0]) : try read(lines[0], lines[1], lines.count > 2 ? lines[2] : "")
+                _ =
+                    lines.count == 1
+                    ? try read(lines[0]) : try read(lines[0], lines[1], lines.count > 2 ? lines[2] : "")
                 Issue.record("\(lines) were taken")
             } catch { #expect(error.message.contains(word), "\(lines): \(error.message)") }
         }

@@ -175,7 +175,8 @@ public final class EtcdCluster {
         }
         let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
         for authority in ["ca", "other-ca"] {
-            try openssl("req -x509 \(key) -keyout \(authority)-key.pem -out \(authority).pem -subj /CN=\(authority) -days 2")
+            try openssl(
+                "req -x509 \(key) -keyout \(authority)-key.pem -out \(authority).pem -subj /CN=\(authority) -days 2")
         }
         for name in ["server", "client"] {
             // A client's has no common name: where users are asked for passwords, etcd's gateway refuses one.

@@ -55,7 +55,7 @@ extension EtcdEngine {
             priority: .block)
     }
 
-    /// Tells who offered a block that it is here and valid; where the round is about another one, what is known of that.
+    /// Tells who offered a block that it is here and valid; where the round is about another, what is known of that.
     mutating func acknowledge(_ id: Bytes32, to peer: Int, at now: Int64, _ out: inout EngineOutput) {
         guard ownIndex != nil, validity(of: id) == .valid else { return }
         // Whoever has voted for no block in the round helps another one into the log: what it voted against may have

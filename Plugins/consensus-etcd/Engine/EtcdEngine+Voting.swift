@@ -37,8 +37,8 @@ extension EtcdEngine {
         return outcome
     }
 
-    /// Goes to the highest round whose predecessor is over: with the votes that show it in hand, and with the block that
-    /// it is bound to.
+    /// Goes to the highest round whose predecessor is over: with the votes that show it in hand, and with the block
+    /// that it is bound to.
     private mutating func climb(at now: Int64, _ out: inout EngineOutput) {
         for state in rounds.reversed() where state.round >= memory.round && state.round + 1 < Self.roundLimit {
             switch outcome(of: state) {
@@ -114,8 +114,8 @@ extension EtcdEngine {
         guard vote == asked, let ownKey else { return }
         asked = nil
         cancel(.retry, &out)
-        // Refused: the key has signed something else in this round, elsewhere. What that was nobody knows here; no other
-        // vote is given in the round (CON-13).
+        // Refused: the key has signed something else in this round, elsewhere. What that was nobody knows here; no
+        // other vote is given in the round (CON-13).
         guard let signature, let index = memory.ownVotes.lastIndex(where: { $0.round == vote.round }) else { return }
         memory.ownVotes[index].signature = signature
         let cast = CastVote(key: ownKey, vote: vote, signature: signature)

@@ -18,7 +18,8 @@ package struct EngineOutput: Sendable {
 /// another entry of the log (``RoundVotes/Outcome``). So a decided block is the only one that later rounds can decide:
 /// the argument is that of Paxos, with the log in the place of the proposer's number.
 ///
-/// An entry is written when a majority has the block and found it valid: with crashes alone, no entry is ever voted down.
+/// An entry is written when a majority has the block and found it valid: while the log keeps its word and that majority
+/// lives, no entry is voted down.
 ///
 /// One thread. ``step(_:log:_:)`` throws before it changes anything (CON-3).
 package struct EtcdEngine: Sendable {

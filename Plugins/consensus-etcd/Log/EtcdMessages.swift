@@ -32,8 +32,10 @@ package struct EtcdKeys: Sendable {
         let parts = key[head.count...].split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
         guard parts.count == 2, parts[0].count == 20, parts[1].count == 10,
             let height = UInt64(String(decoding: parts[0], as: UTF8.self)),
-            let round = UInt32(String(decoding: parts[1], as: UTF8.self)), key == Array(
-                entry(LogPlace(height: height, round: round)).utf8)
+            let round = UInt32(String(decoding: parts[1], as: UTF8.self)),
+            key
+                == Array(
+                    entry(LogPlace(height: height, round: round)).utf8)
         else { return nil }
         return LogPlace(height: height, round: round)
     }

@@ -23,7 +23,8 @@ package struct EtcdSettings: Sendable, Equatable {
 
     package init(_ settings: Settings) throws(PluginFailure) {
         var settings = settings
-        endpoints = (settings.text("endpoints") ?? "").split(whereSeparator: { $0 == "," || $0 == " " }).map(String.init)
+        let members = settings.text("endpoints") ?? ""
+        endpoints = members.split(whereSeparator: { $0 == "," || $0 == " " }).map(String.init)
         if let prefix = settings.text("key_prefix") { keyPrefix = prefix }
         user = settings.text("user") ?? ""
         password = try Self.file(settings.text("password_file"), "password_file")

@@ -40,8 +40,8 @@ package enum EtcdTrouble: Error, Hashable, Sendable, CustomStringConvertible {
     /// From an answer that is no success.
     init(endpoint: String, status: Int, body: [UInt8]) {
         guard let answer = JSON(body), let message = answer["message"]?.text ?? answer["error"]?.text else {
-            let line = body.prefix { $0 != 0x0a && $0 != 0x0d }.prefix(200).map { (0x20...0x7e).contains($0) ? $0 : 0x3f }
-            let words = String(decoding: line, as: UTF8.self)
+            let line = body.prefix { $0 != 0x0a && $0 != 0x0d }.prefix(200)
+            let words = String(decoding: line.map { (0x20...0x7e).contains($0) ? $0 : 0x3f }, as: UTF8.self)
             // In plain text: etcd maps no certificate's name to a user here, and says so.
             if words.contains("CommonName") {
                 self = .refusedCredentials(endpoint: endpoint, reason: words)

@@ -89,7 +89,8 @@ final class HTTPConnections {
         var body = body
         body.withUTF8 { bytes in
             _ = vin_curl_set_long(handle, CURLOPT_POSTFIELDSIZE, bytes.count)
-            _ = vin_curl_set_pointer(handle, CURLOPT_COPYPOSTFIELDS, UnsafeMutableRawPointer(mutating: bytes.baseAddress))
+            let copied = UnsafeMutableRawPointer(mutating: bytes.baseAddress)
+            _ = vin_curl_set_pointer(handle, CURLOPT_COPYPOSTFIELDS, copied)
         }
         secure(handle)
         // Unretained is right: the list below keeps it until the handle has left the multi handle.

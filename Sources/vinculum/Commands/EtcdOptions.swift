@@ -26,7 +26,9 @@ struct EtcdOptions: ParsableArguments {
     ///
     /// - Parameter mayChange: whether the chain may come to another engine than this one.
     func table(engine: String, mayChange: Bool) throws -> String {
-        let texts = [("endpoints", etcdEndpoint.isEmpty ? nil : etcdEndpoint.joined(separator: ",")), ("user", etcdUser)]
+        let texts = [
+            ("endpoints", etcdEndpoint.isEmpty ? nil : etcdEndpoint.joined(separator: ",")), ("user", etcdUser),
+        ]
         let files = [
             ("ca_file", etcdCa), ("certificate_file", etcdCertificate), ("key_file", etcdKey),
             ("password_file", etcdPasswordFile),
