@@ -42,7 +42,15 @@ enum ChainConsensus: String, ExpressibleByArgument, CaseIterable, Codable, Senda
 
     /// What a chain that may change its engine says of this one.
     var allowed: AllowedEngine {
-        AllowedEngine(engine: engine, quorum: self == .solo ? .one : .twoThirds, isByContribution: self == .poc)
+        AllowedEngine(engine: engine, quorum: quorum, isByContribution: self == .poc)
+    }
+
+    private var quorum: EngineQuorum {
+        switch self {
+        case .solo: .one
+        case .pos, .poc: .twoThirds
+        case .etcd: .majority
+        }
     }
 
     /// The first validators, of the same power each.

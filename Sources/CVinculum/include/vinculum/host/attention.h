@@ -1,6 +1,6 @@
 /*
- * vinculum/host/attention.h: how a plugin that does I/O in threads of its own makes itself heard. A consensus engine may
- * have it, and a bridge.
+ * vinculum/host/attention.h: how a plugin that does I/O in threads of its own makes itself heard. A consensus engine
+ * may have it, and a bridge.
  */
 #ifndef VINCULUM_HOST_ATTENTION_H
 #define VINCULUM_HOST_ATTENTION_H
