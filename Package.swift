@@ -190,7 +190,7 @@ let package = Package(
             swiftSettings: strictAndHot),
         plugin("ConsensusPoS", "consensus-pos", uses: ["BFTEngine"]),
         plugin("ConsensusPoC", "consensus-poc", uses: ["BFTEngine"]),
-        // Blocks in the order of an etcd cluster: the engine above a log, and the log. Linked into the plugin and tests.
+        // Blocks in the order of an etcd cluster: the engine above a log, and the log.
         .target(
             name: "EtcdEngine", dependencies: ["CVinculum", "PluginKit"], path: "Plugins/consensus-etcd/Engine",
             swiftSettings: strictAndHot),

@@ -84,11 +84,11 @@ final class ValidatorNetwork {
         for _ in 0..<times { try RunningNode.expect(try transfer(through: index)) }
     }
 
-    @discardableResult
     func result(_ arguments: [String], on index: Int) throws -> CommandResult {
         try StagedProgram.command(arguments + ["--data", place(index)]).run()
     }
 
+    @discardableResult
     func run(_ arguments: [String], on index: Int) throws -> String {
         try Self.expect(arguments + ["--data", place(index)])
     }
