@@ -151,7 +151,8 @@ public final class EtcdCluster {
         var end = Array(prefix.utf8)
         end[end.count - 1] += 1
         let range =
-            "\"key\":\"\(Data(prefix.utf8).base64EncodedString())\",\"range_end\":\"\(Data(end).base64EncodedString())\""
+            "\"key\":\"\(Data(prefix.utf8).base64EncodedString())\","
+            + "\"range_end\":\"\(Data(end).base64EncodedString())\""
         for (path, body) in [
             ("user/add", "{\"name\":\"root\",\"password\":\"\(password)\"}"), ("role/add", "{\"name\":\"root\"}"),
             ("user/grant", "{\"user\":\"root\",\"role\":\"root\"}"),

@@ -117,6 +117,8 @@ package struct EtcdEngine: Sendable {
     }
 
     package var snapshot: [UInt8] { memory.bytes }
+    /// How many rounds, entries and blocks are known (CON-11).
+    package var knownCounts: [Int] { [rounds.count, entries.count, blocks.count] }
 
     /// Takes one event of the host and what the log has told since the last step.
     package mutating func step(

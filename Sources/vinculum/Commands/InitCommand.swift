@@ -83,7 +83,8 @@ struct InitNode: VinculumCommand {
             valueName: "profile"))
     var profile: String?
     @Option(
-        help: ArgumentHelp("Who orders the new chain's blocks: solo (the default), pos, poc or etcd.", valueName: "engine"))
+        help: ArgumentHelp(
+            "Who orders the new chain's blocks: solo (the default), pos, poc or etcd.", valueName: "engine"))
     var consensus: ChainConsensus?
     @Option(
         help: ArgumentHelp(
