@@ -112,7 +112,7 @@ struct EtcdEngineTests {
     }
 
     @Test(
-        "CON-5 CON-6 EFF-3 EFF-5: one vote in a round, written with its block before it is signed, and the same after a crash"
+        "CON-5 CON-6 EFF-3 EFF-5: one vote in a round, written before it is signed, and the same after a crash"
     )
     func votesOnce() throws {
         var driven = try Driven()

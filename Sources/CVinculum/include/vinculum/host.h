@@ -19,8 +19,8 @@
  * by
  *           name before any code is loaded: no plugin finds null where its manifest asked. Every host lends log, clock,
  *           random, thread-check and attention. The node of this version lends no more: metrics, storage, sign and
- *           validators are refused by it (the checker lends them), timer and transport are reserved and refused by every
- *           host. Their headers keep the shape that they will have. network is a permission and no table.
+ *           validators are refused by it (the checker lends them), timer and transport are reserved and refused by
+ *           every host. Their headers keep the shape that they will have. network is a permission and no table.
  */
 typedef struct vin_host {
     uint32_t struct_size;
