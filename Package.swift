@@ -69,6 +69,7 @@ let package = Package(
         pluginProduct("consensus-solo", "ConsensusSolo"),
         pluginProduct("consensus-pos", "ConsensusPoS"),
         pluginProduct("consensus-poc", "ConsensusPoC"),
+        pluginProduct("consensus-etcd", "ConsensusEtcd"),
         pluginProduct("privacy-dp", "PrivacyDP"),
         pluginProduct("verify-spotcheck", "VerifySpotcheck"),
         pluginProduct("runtime-process", "RuntimeProcess"),
@@ -198,6 +199,14 @@ let package = Package(
             swiftSettings: strictAndHot),
         plugin("ConsensusPoS", "consensus-pos", uses: ["BFTEngine"]),
         plugin("ConsensusPoC", "consensus-poc", uses: ["BFTEngine"]),
+        // Blocks in the order of an etcd cluster: the engine above a log, and the log.
+        .target(
+            name: "EtcdEngine", dependencies: ["CVinculum", "PluginKit"], path: "Plugins/consensus-etcd/Engine",
+            swiftSettings: strictAndHot),
+        .target(
+            name: "EtcdLog", dependencies: ["EtcdEngine", "PluginKit", "CCurl"], path: "Plugins/consensus-etcd/Log",
+            swiftSettings: strictAndHot),
+        plugin("ConsensusEtcd", "consensus-etcd", uses: ["EtcdEngine", "EtcdLog"], elsewhere: ["Engine", "Log"]),
         plugin("PrivacyDP", "privacy-dp", uses: ["CSodium"]),
         plugin("VerifySpotcheck", "verify-spotcheck"),
         // Runs between fork and exec, where Swift may not: the process that watches over a sandbox.
@@ -246,6 +255,11 @@ let package = Package(
             name: "PlantedEngines", dependencies: ["CVinculum", "PluginKit"], path: "Tests/PlantedEngines",
             swiftSettings: strictAndHot + [.define("PLANTED_BUGS")], linkerSettings: pluginLinker),
         tests("Simulator", ["Simulator", "PluginHost", "Primitives", "BFTEngine"]),
+        tests(
+            "EtcdConsensus",
+            [
+                "EtcdEngine", "EtcdLog", "Simulator", "PluginKit", "PluginHost", "Primitives", "CVinculum",
+            ]),
         tests(
             "Node",
             [

@@ -17,6 +17,8 @@ struct ValidatorBenchmark {
     let engine: String
     let latencyCount: Int
     let transactionCount: Int
+    /// Of the cluster that orders the blocks, for the engine etcd.
+    var etcdEndpoints: String?
 
     private static let payerCount = 1_000
     private static let batchCount = 256
@@ -29,7 +31,8 @@ struct ValidatorBenchmark {
         let place = String(decoding: path.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         defer { DurableFile.removeTree(place) }
         let network = try ValidatorNetwork(
-            prefix: prefix, folder: place, count: validatorCount, engine: engine, payerCount: Self.payerCount)
+            prefix: prefix, folder: place, count: validatorCount, engine: engine, payerCount: Self.payerCount,
+            etcdEndpoints: etcdEndpoints)
         try await network.start()
         report.add("fdatasync of 4 KiB, median", "\(rounded(syncMedian(folder: place), 3)) ms")
         try await measureLatency(network, report)
@@ -123,6 +126,7 @@ struct ValidatorBenchmark {
         while decided.count < total, now() - decided.last(start) < 20 { try await Task.sleep(for: .milliseconds(5)) }
         let seconds = decided.last(start) - start
         let rate = Double(decided.count) / seconds
+        let blockRate = Double(decided.blocks) / seconds
         _ = await service.stop()
         if decided.count < total {
             report.note("\(counted(decided.count)) of \(counted(total)) were decided; the rest was lost on the way")
@@ -134,6 +138,7 @@ struct ValidatorBenchmark {
             "signed transfers decided by \(validatorCount) validators on this machine, \(engine), durable",
             "\(counted(rate)) /s",
             "every signature checked by each of them and nothing else: \(counted(limit)) /s", ratio: rate / limit)
+        report.add("blocks in that time", "\(significant(blockRate)) /s")
         report.add(
             "the same, beside CometBFT's unsigned kvstore", "\(counted(rate)) /s", "4,300 /s on a machine like this",
             ratio: rate / 4_300, target: .atLeast(1))
@@ -157,12 +162,14 @@ struct ValidatorBenchmark {
 
     /// Counts what blocks hold; safe from any thread.
     private final class Decided: Sendable {
-        private let state = Mutex((count: 0, last: 0.0))
+        private let state = Mutex((count: 0, blocks: 0, last: 0.0))
         var count: Int { state.withLock { $0.count } }
+        var blocks: Int { state.withLock { $0.blocks } }
 
         func add(_ transactions: Int) {
             state.withLock { state in
                 state.count += transactions
+                state.blocks += 1
                 state.last = now()
             }
         }

@@ -15,6 +15,7 @@ final class ValidatorNetwork {
     private let folder: String
     private let prefix: String
     private let count: Int
+    private let etcdEndpoints: String?
     private var processes: [pid_t] = []
 
     struct Failure: Error, CustomStringConvertible {
@@ -24,7 +25,10 @@ final class ValidatorNetwork {
     /// - Parameters:
     ///   - prefix: an installation.
     ///   - folder: a new one for keys, ledgers and logs, on the disk that is to be measured.
-    init(prefix: String, folder: String, count: Int, engine: String, payerCount: Int) throws {
+    init(prefix: String, folder: String, count: Int, engine: String, payerCount: Int, etcdEndpoints: String? = nil)
+        throws
+    {
+        self.etcdEndpoints = etcdEndpoints
         self.prefix = prefix
         self.folder = folder
         self.count = count
@@ -45,7 +49,8 @@ final class ValidatorNetwork {
             validators.append(ValidatorSet.Validator(key: node.publicKey))
             peers.append(PeerID(network.publicKey))
         }
-        guard let set = ValidatorSet(byzantine: validators) else {
+        let majority = engine == "etcd" ? ValidatorSet(validators, threshold: UInt64(count / 2 + 1)) : nil
+        guard let set = majority ?? ValidatorSet(byzantine: validators) else {
             throw Failure(description: "\(count) validators make no set")
         }
         let allocations = payers.map { Transfer(to: AccountID($0.publicKey), amount: Amount(tokens: 1_000)) }
@@ -74,6 +79,7 @@ final class ValidatorNetwork {
             listen = ["/ip4/127.0.0.1/tcp/\(port)"]
             peers = [\(others.joined(separator: ", "))]
             """
+            + (etcdEndpoints.map { "\n[plugin.\"org.vinculum.consensus-etcd\"]\nendpoints = \"\($0)\"\n" } ?? "")
         try write(Array(text.utf8), to: "\(folder)/\(number)/node.toml")
     }
 

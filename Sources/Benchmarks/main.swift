@@ -14,14 +14,16 @@ let usage = """
       network     streams against raw TCP with the same cipher, handshakes against their curve arithmetic, gossip
                   [--part streams|handshakes|gossip] [--mebibytes 256] [--rounds 9] [--handshakes 1000]
                   [--nodes 25] [--messages 500]
-      validators  four nodes that decide together: from submit to decided, and how many a second, beside the signature checks
+      validators  nodes that decide together: from submit to decided, and how many a second, beside signature checks
                   --prefix FOLDER [--validators 4] [--engine pos] [--latencies 200] [--transactions 60000] [--folder .]
+                  [--etcd-endpoints URL,URL]: for --engine etcd
       plugins     calls: direct, in this process, isolated; a long vector in shared memory --prefix FOLDER
       privacy     exact noise a value, and the accountant --prefix FOLDER
       primitives  signatures, digests, decoding, the state tree [--keys 1000000]
 
     `./Packaging/dev bench` makes the data, the prefix and the peer's environment and runs all of it. Benchmarks are
-    not tests: a missed target is printed, and the exit code stays 0. It is 64 for a wrong command line, 1 when a run failed.
+    not tests: a missed target is printed, and the exit code stays 0. It is 64 for a wrong command line, 1 when a run
+    failed.
     Example: vinculum-bench ledger --accounts 10000 --transactions 20000
     """
 
@@ -96,14 +98,15 @@ func runBenchmarks() async throws {
         try await PrimitivesBenchmark(keyCount: try options.count("keys", default: 1_000_000)).run(report)
     case "validators":
         let (options, report) = try options([
-            "prefix", "validators", "engine", "latencies", "transactions", "folder",
+            "prefix", "validators", "engine", "latencies", "transactions", "folder", "etcd-endpoints",
         ])
         guard let prefix = options.text("prefix") else { throw UsageError(reason: "needs --prefix FOLDER") }
         let benchmark = ValidatorBenchmark(
             prefix: prefix, folder: options.text("folder") ?? ".",
             validatorCount: try options.count("validators", default: 4), engine: options.text("engine") ?? "pos",
             latencyCount: try options.count("latencies", default: 200),
-            transactionCount: try options.count("transactions", default: 60_000))
+            transactionCount: try options.count("transactions", default: 60_000),
+            etcdEndpoints: options.text("etcd-endpoints"))
         try await benchmark.run(report)
     case "plugins", "privacy":
         let (options, report) = try options(["prefix"])

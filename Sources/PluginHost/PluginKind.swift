@@ -8,7 +8,7 @@ public enum PluginKind: String, Sendable, CaseIterable {
     case bridge = "vin.bridge/1"
     case runtime = "vin.runtime/1"
 
-    /// Sans-IO and deterministic.
+    /// Sans-IO and deterministic, unless the manifest says otherwise (`Manifest.isSansIO`).
     public var isSansIO: Bool {
         switch self {
         case .consensus, .privacy, .verifier: true
@@ -19,13 +19,12 @@ public enum PluginKind: String, Sendable, CaseIterable {
     /// What a manifest of this kind may ask for (HOST-3).
     public var services: Set<PluginService> {
         switch self {
-        case .consensus, .privacy, .verifier: [.log, .threadCheck]
+        case .consensus: [.log, .threadCheck, .network, .attention]
+        case .privacy, .verifier: [.log, .threadCheck]
         case .runtime: [.log, .threadCheck, .clock, .random, .metrics]
         case .bridge: Set(PluginService.allCases.filter { !$0.isReserved })
         }
     }
-
-    public var defaultIsolation: PluginIsolation { isSansIO ? .none : .process }
 
     /// Never enabled by an install.
     public var needsDecision: Bool { self == .consensus || self == .bridge }
@@ -43,7 +42,9 @@ public enum PluginKind: String, Sendable, CaseIterable {
 
 /// The services of the host, by the name a manifest uses.
 public enum PluginService: String, Sendable, CaseIterable {
-    case log, clock, timer, random, transport, storage, sign, validators, metrics
+    case log, clock, timer, random, transport, storage, sign, validators, metrics, attention
+    /// No table, but the permission to open connections: an engine that asks for it is not sans-IO.
+    case network
     case threadCheck = "thread-check"
 
     var id: String { "vin.host.\(rawValue)/1" }

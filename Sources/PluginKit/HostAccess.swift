@@ -7,20 +7,28 @@ public import CVinculum
 public struct HostAccess: @unchecked Sendable {
     public let pointer: UnsafePointer<vin_host>
     private let logTable: UnsafePointer<vin_host_log>?
+    private let attentionTable: UnsafePointer<vin_host_attention>?
 
     init(_ pointer: UnsafePointer<vin_host>) {
         self.pointer = pointer
         logTable = nil
+        attentionTable = nil
     }
 
-    private init(_ pointer: UnsafePointer<vin_host>, log: UnsafePointer<vin_host_log>?) {
+    private init(
+        _ pointer: UnsafePointer<vin_host>, log: UnsafePointer<vin_host_log>?,
+        attention: UnsafePointer<vin_host_attention>?
+    ) {
         self.pointer = pointer
         logTable = log
+        attentionTable = attention
     }
 
     // HOST-1: services are fetched after `create`, so the glue asks for this once it configures the instance.
     func withServices() -> HostAccess {
-        HostAccess(pointer, log: service(VIN_HOST_LOG, as: vin_host_log.self))
+        HostAccess(
+            pointer, log: service(VIN_HOST_LOG, as: vin_host_log.self),
+            attention: service(VIN_HOST_ATTENTION, as: vin_host_attention.self))
     }
 
     /// The table of a service, or nil if this plugin does not get it. Not to be called inside `init`.
@@ -48,6 +56,18 @@ public struct HostAccess: @unchecked Sendable {
             write(
                 pointer.pointee.host_data, level.rawValue,
                 vin_bytes(data: text.baseAddress, size: UInt64(text.count)))
+        }
+    }
+
+    /// Asks the host for a call, from any thread (ATT-1), if the plugin has that service.
+    public func wake() { attentionTable?.pointee.wake?(pointer.pointee.host_data) }
+
+    /// Tells the operator what keeps the plugin from its work; nil when all is well again (ATT-2).
+    public func complain(_ sentence: String?) {
+        guard let complain = attentionTable?.pointee.complain else { return }
+        var sentence = sentence ?? ""
+        sentence.withUTF8 { text in
+            complain(pointer.pointee.host_data, vin_bytes(data: text.baseAddress, size: UInt64(text.count)))
         }
     }
 

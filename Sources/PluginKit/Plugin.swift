@@ -7,13 +7,19 @@ public struct PluginDescription: Sendable {
     public let vendor: String
     public let licence: String
     public let leastHostMinor: UInt32
+    /// False for an engine that speaks with a service of its operator's: its manifest asks for `network` (HOST-3).
+    public let isDeterministic: Bool
 
-    public init(id: String, version: String, vendor: String, licence: String, leastHostMinor: UInt32 = 0) {
+    public init(
+        id: String, version: String, vendor: String, licence: String, leastHostMinor: UInt32 = 0,
+        isDeterministic: Bool = true
+    ) {
         self.id = id
         self.version = version
         self.vendor = vendor
         self.licence = licence
         self.leastHostMinor = leastHostMinor
+        self.isDeterministic = isDeterministic
     }
 }
 

@@ -66,7 +66,8 @@ final class Registry: @unchecked Sendable {
         let pointer = UnsafeMutablePointer<vin_descriptor>.allocate(capacity: 1)
         pointer.initialize(
             to: vin_descriptor(
-                struct_size: UInt32(MemoryLayout<vin_descriptor>.size), flags: kind.flags,
+                struct_size: UInt32(MemoryLayout<vin_descriptor>.size),
+                flags: description.isDeterministic ? kind.flags : 0,
                 id: forever(description.id), version: forever(description.version),
                 vendor: forever(description.vendor), licence: forever(description.licence),
                 least_host_minor: description.leastHostMinor, reserved: 0))

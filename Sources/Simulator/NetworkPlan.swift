@@ -76,6 +76,8 @@ package struct NetworkPlan: Sendable {
     /// By height.
     package var changes: [ValidatorChange] = []
     package var threshold: UInt64 = 0
+    /// Whether certificates need no more than the threshold, since no validator lies: else more than two thirds.
+    package var certifiesByThreshold = false
     /// By validator.
     package var treacherous: [Int: Treachery] = [:]
     /// Validators whose disks forget in a crash what they said they had: they may come to contradict themselves.
@@ -123,7 +125,7 @@ package struct NetworkPlan: Sendable {
     }
 
     /// Where virtual time begins: milliseconds since 1970.
-    static let epoch: Int64 = 1_700_000_000_000
+    package static let epoch: Int64 = 1_700_000_000_000
 }
 
 /// A rule that was broken.

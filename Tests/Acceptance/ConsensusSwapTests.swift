@@ -5,9 +5,15 @@ import Testing
 /// A running network of four nodes changes what orders its blocks, again and again, while transfers go on.
 @Suite(.enabled(if: StagedProgram.isThere, StagedProgram.missing), .serialized)
 struct ConsensusSwapTests {
-    @Test("solo, proof of stake, contribution and back, under load and with restarts: no transfer is lost or doubled")
+    @Test(
+        "solo, stake, contribution, etcd and stake, under load and with restarts: no transfer is lost or doubled",
+        .enabled(if: EtcdCluster.isThere, Comment(rawValue: EtcdCluster.missing)))
     func underLoad() throws {
-        let network = try ValidatorNetwork(count: 4, engine: "solo", more: ["--swap", "operator"])
+        let cluster = try EtcdCluster()
+        try cluster.start()
+        let network = try ValidatorNetwork(
+            count: 4, engine: "solo", more: ["--swap", "operator"],
+            options: cluster.endpoints.flatMap { ["--etcd-endpoint", $0] })
         defer { network.stop() }
         for index in 0..<4 { try network.start(index) }
         try network.pay(times: 2, through: 0)
@@ -22,7 +28,7 @@ struct ConsensusSwapTests {
         let load = try network.load(through: [0, 3])
         defer { load.stop() }
         var swaps: [(engine: String, height: Int)] = []
-        for engine in ["pos", "poc", "pos"] {
+        for engine in ["pos", "poc", "etcd", "pos"] {
             let height = try network.height(0) + 12
             let swap = ["consensus", "swap", engine, "--at", "\(height)"]
             try network.run(swap, on: 3)

@@ -68,7 +68,7 @@ struct PageScript {
         .enabled(if: StagedProgram.isThere, StagedProgram.missing),
         arguments: [
             "FederationByHand.md", "JoinTwoMachines.md", "BackUpANode.md", "RunValidators.md", "ChangeTheEngine.md",
-            "TestAnEngine.md",
+            "OrderWithEtcd.md", "TestAnEngine.md",
         ])
     func theTutorialDoesWhatItSays(name: String) throws {
         let page = PageScript(try String(contentsOf: Self.tutorials.appending(path: name), encoding: .utf8))

@@ -12,8 +12,10 @@ final class ValidatorNetwork {
     /// The accounts of the validators' own keys.
     private var validators: [String] = []
 
-    /// - Parameter more: further arguments of the `init` that makes the chain.
-    init(count: Int, engine: String, more: [String] = []) throws {
+    /// - Parameters:
+    ///   - more: further arguments of the `init` that makes the chain.
+    ///   - options: of each node's `init`.
+    init(count: Int, engine: String, more: [String] = [], options: [String] = []) throws {
         folder = try StagedProgram.openFolder()
         ports = try LoopbackPorts.free(count: count)
         processes = Array(repeating: nil, count: count)
@@ -36,7 +38,7 @@ final class ValidatorNetwork {
             } else {
                 arguments += ["--join", "\(place(0))/genesis.dagcbor"]
             }
-            try Self.expect(arguments)
+            try Self.expect(arguments + options)
             guard index > 0 else { continue }
             // Any of them may be asked to pay.
             try FileManager.default.copyItem(
@@ -49,10 +51,15 @@ final class ValidatorNetwork {
 
     private func place(_ index: Int) -> String { folder.path("node\(index)") }
 
-    /// - Parameter prefix: another installation than the one under test.
-    func start(_ index: Int, prefix: String? = nil) throws {
+    /// Starts a node that may never be healthy.
+    func launch(_ index: Int, prefix: String? = nil) throws {
         let environment: [String: String?] = prefix.map { ["VINCULUM_PREFIX": $0] } ?? [:]
         processes[index] = try StagedProgram.command(["run", "--data", place(index)], environment: environment).start()
+    }
+
+    /// - Parameter prefix: another installation than the one under test.
+    func start(_ index: Int, prefix: String? = nil) throws {
+        try launch(index, prefix: prefix)
         try Self.expect(["wait", "--data", place(index), "--timeout", "30"])
     }
 
@@ -75,6 +82,10 @@ final class ValidatorNetwork {
 
     func pay(times: Int, through index: Int) throws {
         for _ in 0..<times { try RunningNode.expect(try transfer(through: index)) }
+    }
+
+    func result(_ arguments: [String], on index: Int) throws -> CommandResult {
+        try StagedProgram.command(arguments + ["--data", place(index)]).run()
     }
 
     @discardableResult

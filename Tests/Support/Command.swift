@@ -30,6 +30,9 @@ public struct Command: Sendable {
         public let identifier: pid_t
         fileprivate let scratch: TemporaryFolder
 
+        /// What it has written to its standard output by now.
+        public var outputSoFar: String { scratch.text("output") }
+
         /// Sends a signal to the process alone.
         public func send(_ signal: Int32) { kill(identifier, signal) }
 

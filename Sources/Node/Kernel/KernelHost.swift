@@ -53,7 +53,9 @@ struct KernelHost: SerialThreadState {
     /// The kernel has ended its work, and only a restart makes another one.
     private var isStopped = false
     /// What keeps the node from working, for its operator; nil when all is well.
-    var trouble: String? { storeTrouble ?? voteTrouble ?? engineTrouble ?? fault ?? plannedTrouble }
+    var trouble: String? {
+        storeTrouble ?? voteTrouble ?? engineTrouble ?? fault ?? plannedTrouble ?? revival?.complaint()
+    }
     private(set) var transactionCount: UInt64
 
     private static let refusalLimit = 10_000
@@ -364,9 +366,13 @@ struct KernelHost: SerialThreadState {
         // Timers that are due wait for the disk too.
         if stalled != nil { return retryAt }
         if isStopped { return nil }
+        if revival?.mayHaveWake() == true { return .now }
         let timer = timers.values.min().map { ContinuousClock.now + clock.duration(until: $0) }
         return [timer, retryAt, reviveAt].compactMap { $0 }.min()
     }
+
+    /// An engine with threads of its own wants to be heard.
+    var watchedDescriptor: Int32? { stalled != nil || isStopped ? nil : revival?.attentionDescriptor() }
 
     mutating func settle() {
         if let block = stalled, let retryAt, .now >= retryAt {
@@ -380,5 +386,7 @@ struct KernelHost: SerialThreadState {
         for (id, _) in due where timers.removeValue(forKey: id) != nil {
             handle(.timer(id: id, timeMilliseconds: time))
         }
+        // As often as the engine asks: each step may be answered by another wake, which the next round takes.
+        if stalled == nil, !isStopped, revival?.takeWake() == true { handle(.timePassed(timeMilliseconds: now())) }
     }
 }

@@ -105,12 +105,13 @@ final class SerialThread<State: SerialThreadState>: Sendable {
             state.settle()
             if !commands.isEmpty { continue }
             if stopping { return }
-            sleep(until: state.nextDeadline)
+            sleep(until: state.nextDeadline, watching: state.watchedDescriptor)
         }
     }
 
-    private func sleep(until deadline: ContinuousClock.Instant?) {
-        var entry = pollfd(fd: wakeRead, events: Int16(POLLIN), revents: 0)
+    private func sleep(until deadline: ContinuousClock.Instant?, watching watched: Int32?) {
+        var entries = [pollfd(fd: wakeRead, events: Int16(POLLIN), revents: 0)]
+        if let watched { entries.append(pollfd(fd: watched, events: Int16(POLLIN), revents: 0)) }
         var timeout: Int32 = -1
         if let deadline {
             let left = deadline - ContinuousClock.now
@@ -118,7 +119,7 @@ final class SerialThread<State: SerialThreadState>: Sendable {
             timeout = Int32(clamping: max(0, milliseconds + 1))
             if left <= .zero { timeout = 0 }
         }
-        _ = poll(&entry, 1, timeout)
+        _ = poll(&entries, nfds_t(entries.count), timeout)
         var drained = [UInt8](repeating: 0, count: 256)
         _ = read(wakeRead, &drained, drained.count)
     }
@@ -138,8 +139,14 @@ final class SerialThread<State: SerialThreadState>: Sendable {
 protocol SerialThreadState: SendableMetatype {
     /// When the thread must wake even if nobody calls; nil for never.
     var nextDeadline: ContinuousClock.Instant? { get }
-    /// Called after each batch of closures and at each deadline.
+    /// Wakes the thread when it becomes readable; nil for none.
+    var watchedDescriptor: Int32? { get }
+    /// Called after each batch of closures, at each deadline, and when the watched descriptor is readable.
     mutating func settle()
+}
+
+extension SerialThreadState {
+    var watchedDescriptor: Int32? { nil }
 }
 
 /// The thread has been stopped and takes no more work.

@@ -16,6 +16,7 @@ final class HostContext: @unchecked Sendable {
     let services: HostServices
     private(set) var host: UnsafeMutablePointer<vin_host>
     private let failure = Mutex<String?>(nil)
+    let attention: PluginAttention
     // The thread inside a [lane] or a [control] call, or zero.
     let laneThread = Atomic<UInt>(0)
     let controlThread = Atomic<UInt>(0)
@@ -28,6 +29,7 @@ final class HostContext: @unchecked Sendable {
         self.granted = granted
         self.purposes = purposes
         self.services = services
+        attention = PluginAttention(hasDescriptor: granted.contains(.attention) && services.attention == nil)
         host = .allocate(capacity: 1)
         host.initialize(
             to: vin_host(
@@ -39,6 +41,7 @@ final class HostContext: @unchecked Sendable {
     }
 
     deinit {
+        attention.close()
         host.deinitialize(count: 1)
         host.deallocate()
     }
@@ -101,6 +104,9 @@ enum HostTables {
         case .validators: UnsafeRawPointer(validators)
         // Reserved: no manifest gets as far as here with these two (HOST-4).
         case .timer, .transport: nil
+        case .attention: UnsafeRawPointer(attention)
+        // A permission, and no table.
+        case .network: nil
         }
     }
 
@@ -151,6 +157,27 @@ enum HostTables {
                 HostContext.of(data)?.controlThread.load(ordering: .relaxed) == currentThread() ? 1 : 0
             },
             is_lane: { data in HostContext.of(data)?.laneThread.load(ordering: .relaxed) == currentThread() ? 1 : 0 }))
+
+    // Constant and never freed: see `HostTables`.
+    nonisolated(unsafe) private static let attention = make(
+        vin_host_attention(
+            struct_size: UInt32(MemoryLayout<vin_host_attention>.size), reserved: 0,
+            wake: { data in
+                guard let context = HostContext.of(data) else { return }
+                if let forward = context.services.attention { forward(nil) } else { context.attention.wake() }
+            },
+            complain: { data, sentence in
+                guard let context = HostContext.of(data) else { return }
+                let bytes = UnsafeRawBufferPointer(
+                    start: sentence.data,
+                    count: Int(min(sentence.size, UInt64(PluginAttention.sentenceByteLimit))))
+                let text = String(decoding: bytes, as: UTF8.self)
+                if let forward = context.services.attention {
+                    forward(text)
+                } else {
+                    context.attention.complain(text)
+                }
+            }))
 
     // Constant and never freed: see `HostTables`.
     nonisolated(unsafe) private static let metrics = make(

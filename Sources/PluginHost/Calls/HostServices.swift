@@ -20,6 +20,8 @@ public struct HostServices: Sendable {
     public var log: @Sendable (String, LogLevel, String) -> Void
     /// (plugin id, metric, value, is a counter's increment)
     public var metric: (@Sendable (String, String, Int64, Bool) -> Void)?
+    /// Takes a wake (nil) or a complaint; nil leaves both to the instance's own `PluginAttention`.
+    var attention: (@Sendable (String?) -> Void)?
     /// (plugin id, key) → value
     public var storageGet: (@Sendable (String, [UInt8]) -> [UInt8]?)?
     /// (plugin id, key, value or nil to remove)
@@ -38,7 +40,7 @@ public struct HostServices: Sendable {
     /// Whether there is something behind a service. A plugin that asks for one without is not loaded (HOST-4).
     public func lends(_ service: PluginService) -> Bool {
         switch service {
-        case .log, .clock, .random, .threadCheck: true
+        case .log, .clock, .random, .threadCheck, .attention, .network: true
         case .metrics: metric != nil
         case .storage: storageGet != nil && storagePut != nil
         case .sign: sign != nil && publicKey != nil

@@ -159,13 +159,13 @@ private final class CheckSession {
 
     private func checkSymbols(_ sealed: SealedLibrary, _ manifest: Manifest) {
         let bytes = (try? sealed.bytes()) ?? []
-        guard let lint = SymbolLint(bytes, manifest.kind) else {
+        guard let lint = SymbolLint(bytes, isSansIO: manifest.isSansIO) else {
             note(.exports, .failed, "not a 64-bit ELF library with dynamic symbols")
             note(.symbols, .skipped, "no symbols")
             return
         }
         note(.exports, lint.exportFault == nil ? .passed : .failed, lint.exportFault ?? "")
-        guard manifest.kind.isSansIO else { return note(.symbols, .skipped, "this kind does I/O") }
+        guard manifest.isSansIO else { return note(.symbols, .skipped, "it does I/O") }
         note(.symbols, lint.wantFault == nil ? .passed : .failed, lint.wantFault ?? "")
     }
 
@@ -198,28 +198,18 @@ private final class CheckSession {
             }
             throw PluginError(.failed, plugin: manifest.id, call: "configure", "takes a setting that it does not know")
         }
-        guard manifest.kind.isSansIO else {
+        guard manifest.isSansIO || manifest.kind == .consensus else {
             for rule in [CheckRule.conformance, .determinism, .conformanceDigest, .garbage, .fuzz] {
                 note(rule, .skipped, "this kind does I/O; its own tests drive it")
             }
             return checkDestroy(sealed, manifest, settings)
         }
-        var first: [UInt8] = []
-        let conforms = rule(.conformance) { () throws(PluginError) in
-            first = try trace(sealed, manifest, settings: settings, seed: checker.seed)
-        }
-        if conforms {
-            rule(.determinism) { () throws(PluginError) in
-                let second = try trace(sealed, manifest, settings: settings, seed: checker.seed)
-                guard first == second else {
-                    let place = zip(first, second).enumerated().first { $0.element.0 != $0.element.1 }?.offset
-                    throw PluginError(
-                        .failed, plugin: manifest.id, call: "trace",
-                        "two processes differ from byte \(place ?? min(first.count, second.count)) of the trace on")
-                }
+        let conforms = manifest.isSansIO && checkScenario(sealed, manifest, settings)
+        if !manifest.isSansIO {
+            for rule in [CheckRule.conformance, .determinism, .conformanceDigest] {
+                note(rule, .skipped, "it needs a service of its operator's; its own tests drive it")
             }
-            checkConformanceDigest(sealed, manifest, settings)
-        } else {
+        } else if !conforms {
             note(.determinism, .skipped, "the scenario does not run through")
             note(.conformanceDigest, .skipped, "the scenario does not run through")
         }
@@ -233,6 +223,26 @@ private final class CheckSession {
                 try make(sealed, manifest, settings: settings), calls: calls)
         }
         checkDestroy(sealed, manifest, settings)
+    }
+
+    /// The scenario, twice, and what it comes to. Answers whether it ran through.
+    private func checkScenario(_ sealed: SealedLibrary, _ manifest: Manifest, _ settings: String) -> Bool {
+        var first: [UInt8] = []
+        let conforms = rule(.conformance) { () throws(PluginError) in
+            first = try trace(sealed, manifest, settings: settings, seed: checker.seed)
+        }
+        guard conforms else { return false }
+        rule(.determinism) { () throws(PluginError) in
+            let second = try trace(sealed, manifest, settings: settings, seed: checker.seed)
+            guard first == second else {
+                let place = zip(first, second).enumerated().first { $0.element.0 != $0.element.1 }?.offset
+                throw PluginError(
+                    .failed, plugin: manifest.id, call: "trace",
+                    "two processes differ from byte \(place ?? min(first.count, second.count)) of the trace on")
+            }
+        }
+        checkConformanceDigest(sealed, manifest, settings)
+        return true
     }
 
     private func checkConformanceDigest(_ sealed: SealedLibrary, _ manifest: Manifest, _ settings: String) {
@@ -295,6 +305,7 @@ private final class CheckSession {
             switch setting.form {
             case .integer(let minimum, _): values[setting.key] = String(max(minimum, 0))
             case .boolean: values[setting.key] = "false"
+            case .file: values[setting.key] = ""
             case .text(let choices): values[setting.key] = choices.first ?? ""
             }
         }

@@ -13,13 +13,13 @@ struct SymbolLint {
     let wantFault: String?
 
     /// Nil for a file that is no library.
-    init?(_ library: [UInt8], _ kind: PluginKind) {
+    init?(_ library: [UInt8], isSansIO: Bool) {
         guard let symbols = ElfSymbols(library) else { return nil }
         let exported = symbols.exported.filter { !Self.linker.contains($0) }
         exportFault =
             exported == [Self.entry]
             ? nil : "exports \(exported.count) symbols: \(exported.prefix(5).joined(separator: ", "))"
-        let banned = kind.isSansIO ? symbols.undefined.filter { !AllowedSymbols.permits($0) } : []
+        let banned = isSansIO ? symbols.undefined.filter { !AllowedSymbols.permits($0) } : []
         wantFault = banned.isEmpty ? nil : "wants \(banned.prefix(8).joined(separator: ", "))"
     }
 
@@ -28,7 +28,7 @@ struct SymbolLint {
         _ library: SealedLibrary, _ manifest: Manifest, accepting consent: PluginConsent
     ) throws(PluginError) {
         guard !consent.contains(.foreignSymbols) else { return }
-        guard let lint = SymbolLint(try library.bytes(), manifest.kind) else {
+        guard let lint = SymbolLint(try library.bytes(), isSansIO: manifest.isSansIO) else {
             throw PluginError(
                 .symbols, plugin: manifest.id, call: "symbols", "is no 64-bit ELF library with dynamic symbols")
         }

@@ -24,6 +24,31 @@ public class PluginInstance {
     /// Ends the instance; later calls throw `.closed`. Also done when the object dies.
     public func close() { target.close() }
 
+    /// Becomes readable when a plugin that has the service attention asks for a call; nil where it has not.
+    public var attentionDescriptor: Int32? {
+        if let direct { return direct.takeUnretainedValue().context.attention.descriptor }
+        return (target as? IsolatedTarget)?.attentionDescriptor
+    }
+
+    /// Whether the plugin has asked for a call (ATT-1) since this was asked last, or its process has ended meanwhile.
+    /// Does not wait.
+    public func takeWake() -> Bool {
+        if let direct { return direct.takeUnretainedValue().context.attention.takeWake() }
+        return (target as? IsolatedTarget)?.takeWake() ?? false
+    }
+
+    /// Whether `takeWake` is to be asked although the descriptor is not readable: what it would show came with a call.
+    public var mayHaveWake: Bool {
+        if let direct { return direct.takeUnretainedValue().context.attention.isAwake }
+        return (target as? IsolatedTarget)?.mayHaveWake ?? false
+    }
+
+    /// What keeps the plugin from its work, as it says itself (ATT-2).
+    public var complaint: String? {
+        if let direct { return direct.takeUnretainedValue().context.attention.complaint }
+        return (target as? IsolatedTarget)?.complaint
+    }
+
     func malformed(_ call: String, _ message: String) -> PluginError {
         PluginError(.malformed, plugin: manifest.id, call: call, message)
     }

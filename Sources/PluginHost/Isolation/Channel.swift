@@ -69,6 +69,16 @@ final class Channel {
         }
     }
 
+    /// Whether bytes were received and not taken: nobody is told of them by the descriptor.
+    var hasReceived: Bool { end > start }
+
+    /// Whether there are bytes that were not taken yet, or the other side has closed. Does not wait.
+    var hasMore: Bool {
+        if hasReceived { return true }
+        var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return poll(&entry, 1, 0) > 0
+    }
+
     private func takeFrame() throws(Failure) -> Frame? {
         guard end - start >= Frame.headSize else { return nil }
         let size = incoming.withUnsafeBytes { Frame.bodySize(UnsafeRawBufferPointer(rebasing: $0[start..<end])) }

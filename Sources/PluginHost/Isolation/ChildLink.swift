@@ -55,6 +55,9 @@ final class ChildLink: @unchecked Sendable {
         services.metric = { [self] _, name, value, isCounter in
             try? send(Frame(.metric, code: isCounter ? 1 : 0, [Array(name.utf8), Plain.bytes(value)]))
         }
+        services.attention = { [self] sentence in
+            try? send(Frame(.attention, sentence.map { [Array($0.utf8)] } ?? []))
+        }
         services.storageGet = { [self] _, key in try? ask(.storageGet, [key]).first }
         services.storagePut = { [self] _, key, value throws(HostServices.Refusal) in
             if let value { _ = try ask(.storagePut, [key, value]) } else { _ = try ask(.storageRemove, [key]) }

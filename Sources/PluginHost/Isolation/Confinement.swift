@@ -1,18 +1,23 @@
 import CIsolation
 
-/// What a child of a kind may do, and what must hold for it.
+/// What a child may do, and what must hold for it.
 struct Confinement {
     private let kind: PluginKind
+    private let hasNetwork: Bool
 
-    init(_ kind: PluginKind) { self.kind = kind }
+    /// Of a plugin: bridges have a network, and who asks for one.
+    init(_ manifest: Manifest) { self.init(manifest.kind, asksForNetwork: manifest.services.contains(.network)) }
+
+    /// Of any plugin of a kind.
+    init(_ kind: PluginKind, asksForNetwork: Bool = false) {
+        self.kind = kind
+        hasNetwork = kind == .bridge || asksForNetwork
+    }
 
     /// ISOLATION_NETWORK and its like.
     var permissions: Int32 {
-        switch kind {
-        case .consensus, .privacy, .verifier: 0
-        case .bridge: Int32(ISOLATION_NETWORK)
-        case .runtime: Int32(ISOLATION_PROCESSES)
-        }
+        if kind == .runtime { return Int32(ISOLATION_PROCESSES) }
+        return hasNetwork ? Int32(ISOLATION_NETWORK) : 0
     }
 
     /// What the system refused, in words, given the ISOLATION_HAS bits that a child achieved.
@@ -25,7 +30,7 @@ struct Confinement {
                 (ISOLATION_HAS_NO_NEW_PRIVILEGES, "no new privileges"),
                 (ISOLATION_HAS_LIMITS, "limits on memory and core files"),
             ]
-            + (kind == .bridge ? [] : [(ISOLATION_HAS_NO_NETWORK, "a network namespace of its own")])
+            + (hasNetwork ? [] : [(ISOLATION_HAS_NO_NETWORK, "a network namespace of its own")])
             + (kind == .runtime
                 ? []
                 : [

@@ -14,6 +14,8 @@ package struct Frame {
         case metric = 4
         /// Child to host: asks for a service; `code` is a `ServiceRequest`. The host answers with `.service`.
         case service = 5
+        /// Child to host, one way, also between calls: no part is a wake, one is a complaint.
+        case attention = 6
     }
 
     static let magic: UInt32 = 0x314e_4956

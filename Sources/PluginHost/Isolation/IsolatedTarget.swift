@@ -26,6 +26,8 @@ final class IsolatedTarget: CallTarget {
     private var nextBuffer: UInt64 = 1
     /// Buffers below this number died with the child that knew them.
     private var firstBuffer: UInt64 = 1
+    /// What the plugin's threads have said between calls.
+    private let attention = PluginAttention()
     // Buffers that the host has dropped; the child hears of them with the next call.
     private let dropped = DroppedBuffers()
 
@@ -52,7 +54,7 @@ final class IsolatedTarget: CallTarget {
             .create,
             [Array(manifestText.utf8), Array(settings.utf8), Plain.bytes(launcher.memoryBytesMax)],
             timeout: launcher.startTimeout)
-        let missing = Confinement(manifest.kind).missing(Plain.value(answer.first ?? [], as: Int32.self) ?? 0)
+        let missing = Confinement(manifest).missing(Plain.value(answer.first ?? [], as: Int32.self) ?? 0)
         if !missing.isEmpty {
             services.log(
                 manifest.id, .warning,
@@ -186,7 +188,7 @@ final class IsolatedTarget: CallTarget {
             let frame = try channel.receive(by: deadline)
             switch frame.form {
             case .answer: return frame
-            case .log, .metric: observe(frame)
+            case .log, .metric, .attention: observe(frame)
             case .service: try channel.send(serve(frame), by: deadline)
             case .call: throw .broken
             }
@@ -233,7 +235,14 @@ final class IsolatedTarget: CallTarget {
     }
 
     private func observe(_ frame: Frame) {
-        if frame.form == .log, let line = frame.parts.first {
+        if frame.form == .attention {
+            // No part: a wake. One: a complaint, or its end.
+            if let sentence = frame.parts.first {
+                attention.complain(ChildText.printable(sentence.prefix(PluginAttention.sentenceByteLimit)))
+            } else {
+                attention.wake()
+            }
+        } else if frame.form == .log, let line = frame.parts.first {
             services.log(
                 manifest.id, HostServices.LogLevel(rawValue: Int32(truncatingIfNeeded: frame.code)) ?? .info,
                 ChildText.printable(line.prefix(4096)))
@@ -241,6 +250,38 @@ final class IsolatedTarget: CallTarget {
             services.metric?(
                 manifest.id, ChildText.printable(frame.parts[0].prefix(64)), value, frame.code == 1)
         }
+    }
+
+    // MARK: Between calls
+
+    /// Becomes readable when the child says something between calls, or ends. Nil where it has nothing to say.
+    var attentionDescriptor: Int32? {
+        manifest.services.contains(.attention) ? channel?.descriptor : nil
+    }
+
+    var complaint: String? { attention.complaint }
+
+    /// Whether `takeWake` may have something that the descriptor does not show.
+    var mayHaveWake: Bool {
+        attention.isAwake || manifest.services.contains(.attention) && channel?.hasReceived == true
+    }
+
+    /// Whether the plugin has asked for a call since this was asked last. A child that says what it may not between
+    /// calls is killed; one that has ended is reaped, and the next call says so.
+    func takeWake() -> Bool {
+        while manifest.services.contains(.attention), let channel, channel.hasMore {
+            do throws(Channel.Failure) {
+                let frame = try channel.receive(by: Deadline(after: .seconds(1)))
+                guard frame.form == .log || frame.form == .metric || frame.form == .attention else { throw .broken }
+                observe(frame)
+            } catch {
+                _ = channelError(error, .step, .seconds(1))
+                attention.complain("")
+                // Whoever waits for the plugin hears with the next call that it is gone.
+                attention.wake()
+            }
+        }
+        return attention.takeWake()
     }
 
     private func serve(_ frame: Frame) -> Frame {

@@ -110,7 +110,7 @@ final class ChildServer {
     /// its constructors, its entry and its `init` run while it is loaded.
     private func create(_ manifest: [UInt8], _ settings: [UInt8], _ memory: UInt64) throws(PluginError) -> [[UInt8]] {
         let manifest = try Manifest(text: String(decoding: manifest, as: UTF8.self), file: "manifest")
-        let confinement = Confinement(manifest.kind)
+        let confinement = Confinement(manifest)
         // Tasks of a runtime inherit limits of this process, and have their own.
         let holds = isolation_confine_early(confinement.permissions, manifest.kind == .runtime ? 0 : memory)
         let library = try LoadedLibrary.load(

@@ -101,8 +101,11 @@ final class LoadedLibrary: @unchecked Sendable {
             guard descriptor.flags & ~1 == 0, descriptor.reserved == 0 else {
                 throw fault(.descriptor, "unknown flags or a reserved field that is not zero")
             }
-            guard !manifest.kind.isSansIO || descriptor.flags & 1 != 0 else {
+            guard !manifest.isSansIO || descriptor.flags & 1 != 0 else {
                 throw fault(.descriptor, "a plugin of kind \(manifest.kind.rawValue) must be flagged deterministic")
+            }
+            guard !manifest.services.contains(.network) || descriptor.flags & 1 == 0 else {
+                throw fault(.descriptor, "a plugin with a network cannot be flagged deterministic")
             }
             guard descriptor.least_host_minor <= UInt32(VIN_ABI_MINOR) else {
                 throw fault(.abi, "needs ABI minor \(descriptor.least_host_minor), this host has \(VIN_ABI_MINOR)")

@@ -28,6 +28,9 @@ public struct Manifest: Sendable {
     /// Settings of the job in the checker's scenario, for plugins that take no job without them.
     public let conformance: [String: String]
 
+    /// Whether it is deterministic, and wants nothing of the system (HOST-3).
+    public var isSansIO: Bool { kind.isSansIO && !services.contains(.network) }
+
     public enum Language: String, Sendable {
         case swift, c
     }
@@ -64,6 +67,8 @@ public struct SettingSchema: Sendable {
         case integer(minimum: Int64, maximum: Int64)
         case boolean
         case text(choices: [String])
+        /// The operator names a file; the plugin, which may read none, gets its bytes in hexadecimal.
+        case file
     }
 
     public let key: String
@@ -71,6 +76,9 @@ public struct SettingSchema: Sendable {
     /// Nil: the operator must give one.
     public let defaultValue: String?
     public let summary: String
+
+    /// Of a file that a setting names.
+    static let fileByteLimit = 256 << 10
 
     /// The value in the form that a plugin gets, or an error that names the key.
     func check(_ value: String, plugin: String) throws(PluginError) -> String {
@@ -89,6 +97,10 @@ public struct SettingSchema: Sendable {
                 throw fault("a line break or another control character")
             }
             guard choices.isEmpty || choices.contains(value) else { throw fault("not one of \(choices)") }
+        case .file:
+            guard !value.isEmpty else { return "" }
+            guard value.hasPrefix("/") else { throw fault("not an absolute path") }
+            return Hex.encode(try Files.bytes(value, limit: Self.fileByteLimit))
         }
         return value
     }

@@ -59,15 +59,18 @@ struct ManifestReader {
         var runtime: String?
         if let swift { runtime = try string(swift, "runtime", in: "swift.") }
         let host = try optionalTable(table, "host", ["services", "purposes", "isolation"])
+        let services = try services(host, kind)
+        // What an engine with a network does depends on more than its seeds, as with the kinds that do I/O.
+        let isSansIO = kind.isSansIO && !services.contains(.network)
         let relations = try optionalTable(table, "relations", ["requires", "conflicts"])
         return Manifest(
             id: try name(table, "id", extra: "."), name: try name(table, "name", extra: ""), kind: kind,
             version: version, summary: try string(table, "summary"), vendor: try string(table, "vendor"),
             licence: try string(table, "licence"), library: try library(table), sha256: try digest(table, "sha256"),
-            conformanceDigest: try conformanceDigest(table, kind),
+            conformanceDigest: try conformanceDigest(table, isSansIO),
             language: language, abiMajor: major, abiMinor: minor, swiftRuntime: runtime,
-            services: try services(host, kind),
-            purposes: try strings(host, "purposes", in: "host."), isolation: try isolation(host, kind),
+            services: services,
+            purposes: try strings(host, "purposes", in: "host."), isolation: try isolation(host, isSansIO),
             requires: try strings(relations, "requires", in: "relations."),
             conflicts: try strings(relations, "conflicts", in: "relations."),
             settings: try settings(table), conformance: try conformance(table))
@@ -96,8 +99,8 @@ struct ManifestReader {
         return result
     }
 
-    private func isolation(_ host: TOMLTable?, _ kind: PluginKind) throws(PluginError) -> PluginIsolation {
-        guard let host, host["isolation"] != nil else { return kind.defaultIsolation }
+    private func isolation(_ host: TOMLTable?, _ isSansIO: Bool) throws(PluginError) -> PluginIsolation {
+        guard let host, host["isolation"] != nil else { return isSansIO ? .none : .process }
         guard let value = PluginIsolation(rawValue: try string(host, "isolation", in: "host.")) else {
             throw fault("isolation is not none or process", "host.isolation")
         }
@@ -112,11 +115,11 @@ struct ManifestReader {
     }
 
     /// What a kind does that does I/O depends on more than its seeds: there is nothing to promise.
-    private func conformanceDigest(_ table: TOMLTable, _ kind: PluginKind) throws(PluginError) -> Digest? {
+    private func conformanceDigest(_ table: TOMLTable, _ isSansIO: Bool) throws(PluginError) -> Digest? {
         guard table["conformance_digest"] != nil else { return nil }
         let value = try digest(table, "conformance_digest")
-        guard value == nil || kind.isSansIO else {
-            throw fault("conformance_digest is for consensus, privacy and verifier plugins", "conformance_digest")
+        guard value == nil || isSansIO else {
+            throw fault("conformance_digest is for sans-IO plugins", "conformance_digest")
         }
         return value
     }
@@ -165,7 +168,13 @@ struct ManifestReader {
             schema = SettingSchema(
                 key: key, form: .text(choices: try strings(entry, "choices", in: path)),
                 defaultValue: try entry["default"] == nil ? nil : string(entry, "default", in: path), summary: summary)
-        case let other: throw fault("\(path)type is \(other), not integer, boolean or text", "\(path)type")
+        case "file":
+            if entry["default"] != nil, try !string(entry, "default", in: path).isEmpty {
+                throw fault("the default of a file is none: \"\"", "\(path)default")
+            }
+            schema = SettingSchema(
+                key: key, form: .file, defaultValue: entry["default"] == nil ? nil : "", summary: summary)
+        case let other: throw fault("\(path)type is \(other), not integer, boolean, text or file", "\(path)type")
         }
         if let value = schema.defaultValue {
             do throws(PluginError) { _ = try schema.check(value, plugin: file) } catch {

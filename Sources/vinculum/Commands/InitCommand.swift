@@ -1,4 +1,5 @@
 import ArgumentParser
+import Consensus
 import Glibc
 import Ledger
 import Node
@@ -41,6 +42,11 @@ struct InitNode: VinculumCommand {
                         + "--listen /ip4/0.0.0.0/tcp/4001", "a chain of four validators: this node and three others"
                 ),
                 (
+                    "vinculum init --consensus etcd --validator ACCOUNT --validator ACCOUNT "
+                        + "--etcd-endpoint https://HOST:2379 --etcd-ca ca.pem --listen /ip4/0.0.0.0/tcp/4001",
+                    "a chain of three validators in the order of an etcd cluster"
+                ),
+                (
                     "vinculum init --join genesis.dagcbor --peer ADDRESS --checkpoint HEIGHT:ID",
                     "the same, from a snapshot"
                 ),
@@ -69,7 +75,7 @@ struct InitNode: VinculumCommand {
     @Option(
         help: ArgumentHelp(
             "The least time from a waiting transaction to its block, a parameter of the new chain; 10 for solo, 2 "
-                + "for pos and poc.", valueName: "milliseconds"))
+                + "for the others.", valueName: "milliseconds"))
     var blockInterval: UInt16?
     @Option(
         help: ArgumentHelp(
@@ -77,7 +83,8 @@ struct InitNode: VinculumCommand {
             valueName: "profile"))
     var profile: String?
     @Option(
-        help: ArgumentHelp("Who orders the new chain's blocks: solo (the default), pos or poc.", valueName: "engine"))
+        help: ArgumentHelp(
+            "Who orders the new chain's blocks: solo (the default), pos, poc or etcd.", valueName: "engine"))
     var consensus: ChainConsensus?
     @Option(
         help: ArgumentHelp(
@@ -96,6 +103,7 @@ struct InitNode: VinculumCommand {
             "Who may change the engine while the new chain runs: operator (the account 'main') or validators; "
                 + "nobody if left out.", valueName: "who"))
     var swap: SwapRule?
+    @OptionGroup var etcd: EtcdOptions
     @OptionGroup var folder: FolderOptions
     @OptionGroup var output: OutputOptions
 
@@ -116,9 +124,11 @@ struct InitNode: VinculumCommand {
             mode: 0o700, others: ["genesis.dagcbor", "keys/node.key", "keys/main.key", "keys/aggregator.key"],
             hint: "choose another folder with --data, or start that node with `vinculum run`")
         let joined = try join.map { try Self.genesis($0) }
+        let mayChange = joined.map { $0.sections[ConsensusPaths.module] != nil } ?? (swap != nil)
+        let plugin = try etcd.table(engine: joined?.engine ?? consensus.engine, mayChange: mayChange)
         let settings = try networkSettings()
         let key = try made.key("node").publicKey
-        if let joined { return try follow(joined, key, settings, made, root) }
+        if let joined { return try follow(joined, key, settings, plugin, made, root) }
         let owner = try made.key("main")
         _ = try made.key("aggregator")
         let account = AccountID(owner.publicKey)
@@ -131,7 +141,7 @@ struct InitNode: VinculumCommand {
         try DurableFile.replace("\(root)/genesis.dagcbor", with: genesis.encoded())
         try made.finish(
             NodeConfiguration.schema.documentedFile(
-                settings.merging(["aggregator.key_file": .text("keys/aggregator.key")]) { one, _ in one }))
+                settings.merging(["aggregator.key_file": .text("keys/aggregator.key")]) { one, _ in one }) + plugin)
         let next = root == FolderOptions.usualFolder ? "vinculum run" : "vinculum run --data \(root)"
         output.emit(
             "init",
@@ -155,12 +165,12 @@ struct InitNode: VinculumCommand {
 
     /// The folder of a node that follows a chain which others have begun.
     private func follow(
-        _ genesis: Genesis, _ key: PublicKey, _ settings: [String: ConfigurationValue], _ made: UnfinishedFolder,
-        _ root: String
+        _ genesis: Genesis, _ key: PublicKey, _ settings: [String: ConfigurationValue], _ plugin: String,
+        _ made: UnfinishedFolder, _ root: String
     ) throws -> ExitStatus {
         _ = try BearerToken.loadOrCreate(at: "\(root)/keys/api.token")
         try DurableFile.replace("\(root)/genesis.dagcbor", with: genesis.encoded())
-        try made.finish(NodeConfiguration.schema.documentedFile(settings))
+        try made.finish(NodeConfiguration.schema.documentedFile(settings) + plugin)
         let next = root == FolderOptions.usualFolder ? "vinculum run" : "vinculum run --data \(root)"
         output.emit(
             "init",

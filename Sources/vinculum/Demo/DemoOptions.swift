@@ -40,6 +40,9 @@ struct DemoOptions: Codable, Hashable, Sendable {
                 description: "--validators is from \(Self.validatorRange.lowerBound) to "
                     + "\(Self.validatorRange.upperBound)")
         }
+        guard consensus != .etcd else {
+            throw Misuse(description: "the demo starts no etcd cluster: give --consensus solo, pos or poc")
+        }
         guard validators == 1 || consensus != .solo else {
             throw Misuse(description: "solo has one validator: give --consensus pos or poc with --validators")
         }

@@ -9,7 +9,7 @@
 
 /* Flags of a descriptor. Unknown flags are refused. */
 enum {
-    VIN_DESCRIPTOR_DETERMINISTIC = 1u << 0 /* obligatory for consensus, privacy and verifier */
+    VIN_DESCRIPTOR_DETERMINISTIC = 1u << 0 /* obligatory for sans-IO plugins (HOST-3) */
 };
 
 /*

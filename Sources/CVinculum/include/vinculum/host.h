@@ -12,13 +12,15 @@
  *   HOST-2  A plugin gets the services that its manifest asks for and its kind may have, no more. For anything else
  *           get_extension answers null.
  *   HOST-3  Consensus, privacy and verifier plugins are sans-IO: they get log and thread-check, nothing else. Time,
- *           randomness and messages come to them as arguments.
+ *           randomness and messages come to them as arguments. The exception is a consensus engine over a service of
+ *           its operator's: one whose manifest asks for network may open connections and have threads, and may have
+ *           attention. It is not flagged deterministic, and CON-1 and CON-2 do not hold for it.
  *   HOST-4  A manifest that asks for a service that its kind may not have, or that the host does not lend, is refused
  * by
  *           name before any code is loaded: no plugin finds null where its manifest asked. Every host lends log, clock,
- *           random and thread-check. The node of this version lends no more: metrics, storage, sign and validators are
- *           refused by it (the checker lends them), timer and transport are reserved and refused by every host. Their
- *           headers keep the shape that they will have.
+ *           random, thread-check and attention. The node of this version lends no more: metrics, storage, sign and
+ *           validators are refused by it (the checker lends them), timer and transport are reserved and refused by
+ *           every host. Their headers keep the shape that they will have. network is a permission and no table.
  */
 typedef struct vin_host {
     uint32_t struct_size;

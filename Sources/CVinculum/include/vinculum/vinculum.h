@@ -12,6 +12,7 @@
 #include "host.h"
 #include "record.h"
 
+#include "host/attention.h"
 #include "host/clock.h"
 #include "host/log.h"
 #include "host/metrics.h"

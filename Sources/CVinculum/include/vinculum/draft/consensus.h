@@ -11,7 +11,8 @@
  *
  *   CON-1   step and snapshot are deterministic functions of the snapshot given to start and the events since.
  *   CON-2   An engine has no other input: no clock, no random source, no file, no thread, no environment. Time is
- *           the event's time_ms; randomness is the seed of the start event.
+ *           the event's time_ms; randomness is the seed of the start event. (HOST-3 has an exception, for which CON-3
+ *           to CON-13 hold all the same.)
  *   CON-3   The host applies the effects of one step in this order, after step has returned VIN_OK: persist and sync,
  *           then sign, then the rest in the order of the batch. If step fails, none is applied, the engine's state
  *           must be as before, and the host may repeat the event.
